@@ -1,0 +1,126 @@
+"""Knobs: the checked keyword arguments of a factory, from Python and from yaml alike.
+
+A knob's type says its range (`TopP = Annotated[float, Field(gt=0, le=1)]`). `checked` makes a factory refuse values
+outside it; `build` does the same for a yaml node, and names the node's key.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
+from harness.errors import InputError, did_you_mean
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Temperature = Annotated[float, Field(ge=0, allow_inf_nan=True)]
+Share = Annotated[float, Field(gt=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+PositiveCount = Annotated[int, Field(ge=1)]
+
+_STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
+
+
+def checked(factory: Callable[P, R]) -> Callable[P, R]:
+    """Make `factory` raise `InputError` for an argument outside its annotated type or range."""
+
+    @functools.wraps(factory)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = inspect.signature(factory).bind(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = check(factory, name, value, f"{name}={value!r}")
+        return factory(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def build(node: Mapping[str, Any], key: str, **given: Any) -> Any:
+    """Call the factory that a yaml node names with the node's other keys.
+
+    Args:
+        node: holds `factory`, the dotted path of a callable, and that callable's keyword arguments.
+        key: the node's key in the config, for messages: "strategy", "metrics.mauve".
+        **given: arguments that the program supplies where the factory wants them; a node cannot set them.
+
+    Raises:
+        InputError: the factory cannot be imported; a key is unknown or missing; a value has the wrong type or range.
+    """
+    return _bind(node, key, given)()
+
+
+def verify(node: Mapping[str, Any], key: str, **given: Any) -> None:
+    """Raise what `build` would raise for the node itself, without calling the factory."""
+    _bind(node, key, given)
+
+
+def _bind(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> functools.partial[Any]:
+    knobs = dict(node)
+    path = knobs.pop("factory", None)
+    if not isinstance(path, str):
+        raise InputError(f"{key}.factory={path!r}: must be the dotted path of a callable")
+    factory = import_path(path, f"{key}.factory")
+    parameters = inspect.signature(factory).parameters
+    for name, value in knobs.items():
+        if name not in parameters or name in given:
+            allowed = [p for p in parameters if p not in given]
+            raise InputError(f"unknown key {key}.{name}={value!r}: {did_you_mean(name, allowed)}")
+        knobs[name] = check(factory, name, value, f"{key}.{name}={value!r}")
+    for name, parameter in parameters.items():
+        if parameter.default is parameter.empty and name not in knobs and name not in given:
+            raise InputError(f"missing key {key}.{name}: {path}() needs it")
+    return functools.partial(factory, **knobs, **{k: v for k, v in given.items() if k in parameters})
+
+
+def import_path(path: str, key: str) -> Callable[..., Any]:
+    """The callable at a dotted path; `key` is named in the message when there is none."""
+    module, _, attribute = path.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise InputError(f"{key}={path!r}: cannot be imported ({error})") from error
+    if not callable(found):
+        raise InputError(f"{key}={path!r}: is not callable")
+    return found  # type: ignore[no-any-return]
+
+
+def check(factory: Callable[..., Any], name: str, value: Any, shown: str) -> Any:
+    """`value` as the type that `factory` annotates `name` with.
+
+    Raises:
+        InputError: it is not of that type, or out of its range; the message begins with `shown`.
+    """
+    adapter = _adapters(inspect.unwrap(factory)).get(name)
+    if adapter is None:
+        return value
+    try:
+        return adapter.validate_python(_frozen(value))
+    except ValidationError as error:
+        reasons = "; ".join(
+            "".join(f"[{part}]" for part in e["loc"]) + " " * bool(e["loc"]) + e["msg"][0].lower() + e["msg"][1:]
+            for e in error.errors(include_url=False)
+        )
+        raise InputError(f"{shown}: {reasons}") from None
+
+
+def _frozen(value: Any) -> Any:
+    """Lists, as yaml writes them, are tuples to a factory: a strategy has to be hashable."""
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
+@functools.cache
+def _adapters(factory: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
+    target = factory.__init__ if inspect.isclass(factory) else factory
+    hints = get_type_hints(target, include_extras=True)
+    hints.pop("return", None)
+    return {name: TypeAdapter(hint, config=_STRICT) for name, hint in hints.items()}
+
+

@@ -1,0 +1,58 @@
+"""What the engine asks of a language model, and of the memory that the model keeps between two steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What one forward pass gives."""
+
+    logits: Tensor  # [rows, vocab] of the last position, float32 (float64 for a float64 model)
+    hidden: Tensor | None = None  # last layer, only if asked for: prefill [rows, time, d_model], extend [rows, d_model]
+
+
+class Cache(Protocol):
+    """Keys and values of every row so far."""
+
+    def select(self, rows: Tensor) -> None:
+        """Row i becomes old row rows[i]: sharing a prefill, reordering beams and retiring rows are this one gather."""
+
+
+class LanguageModel(Protocol):
+    """A causal language model on some device, with its tokenizer."""
+
+    name: str  # what a table calls it: "pocket-m", "gpt2", the last part of a path
+    fingerprint: str  # what fixes its weights: the hub's commit hash, or a content hash
+    vocab: int  # the width of the logits
+    context: int | None  # the most positions it can attend to; None: no limit known
+    eos: frozenset[int]  # any of these ends a continuation
+    device: torch.device
+    dtype: torch.dtype
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids as the model's own tokenizer makes them by default; an empty text starts from bos or eos."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of a continuation, special tokens left out."""
+
+    def pieces(self, tokens: Sequence[int]) -> list[str]:
+        """The text of each token by itself."""
+
+    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, Cache]:
+        """Run the prompts, of any lengths, at once; `Output.hidden` is left-padded like the prompts."""
+
+    def extend(self, tokens: Tensor, cache: Cache, *, hidden: bool = False) -> Output:
+        """Run one more token per row: tokens [rows]. The cache grows by it."""
+
+    def forward(self, sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """Run whole sequences without a cache, right-padded: logits [rows, time, vocab], hidden [rows, time, d_model].
+
+        What lies beyond a sequence's end is unspecified.
+        """
