@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from harness.knobs import check
 
 Better = Literal["high", "low", "reference"]
 """Which way is better; `reference`: closer to the reference texts is better, as for diversity or perplexity."""
@@ -25,6 +27,17 @@ class Corpus:
     logprobs: Sequence[NDArray[np.float64]]  # the model's own log-probability of each token, a closing eos included
     entropies: Sequence[NDArray[np.float64]]  # of the model's own distribution at each token, in nats
     ends: Sequence[str]  # finish reasons: eos, length, context; references: reference
+
+    def cut(self, length: int, decode: Callable[[Sequence[int]], str]) -> Corpus:
+        """The corpus with every text cut to its first `length` tokens; `decode` is the model's own."""
+        texts, tokens, ends = list(self.texts), list(self.tokens), list(self.ends)
+        logprobs, entropies = list(self.logprobs), list(self.entropies)
+        for i, whole in enumerate(self.tokens):
+            if len(whole) > length:
+                tokens[i], texts[i] = whole[:length], decode(whole[:length])
+                logprobs[i], entropies[i] = self.logprobs[i][:length], self.entropies[i][:length]
+                ends[i] = "reference" if ends[i] == "reference" else "length"
+        return replace(self, texts=texts, tokens=tokens, logprobs=logprobs, entropies=entropies, ends=ends)
 
 
 @dataclass(frozen=True)
@@ -50,12 +63,25 @@ class Tools:
     # [texts, d] float32, one vector per text; the name that a signature uses for where they come from.
     features: Callable[[Corpus], NDArray[np.float32]] | None = None
     featurizer: str = ""
+    decode: Callable[[Sequence[int]], str] | None = None  # tokens of a continuation to its text, to cut texts
     seed: int = 0
     quiet: bool = field(default=False)
 
 
 class Metric(ABC):
     """A metric: a frozen dataclass of knobs, callable on a corpus."""
+
+    def __post_init__(self) -> None:
+        """Refuse knobs outside their annotated types and ranges, from Python as from yaml.
+
+        Raises:
+            InputError: it names the knob, its value, and what is allowed.
+        """
+        kind = type(self)
+        for knob in fields(self):  # type: ignore[arg-type]  # subclasses are dataclasses
+            value = getattr(self, knob.name)
+            shown = f"{kind.__name__}({knob.name}={value!r})"
+            object.__setattr__(self, knob.name, check(kind, knob.name, value, shown))
 
     @abstractmethod
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
@@ -68,7 +94,9 @@ def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(sums[..., 0] / sums[..., 1])
 
 
-def mean_of(name: str, items: NDArray[np.float64], better: Better, signature: str, notes: tuple[str, ...] = ()) -> Score:
+def mean_of(
+    name: str, items: NDArray[np.float64], better: Better, signature: str, notes: tuple[str, ...] = ()
+) -> Score:
     """The score that is the mean of its items; texts without a value (NaN) are left out and counted in a note."""
     has = ~np.isnan(items)
     stats = np.stack([np.where(has, items, 0.0), has.astype(np.float64)], axis=1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:  # model factories are imported, to check their knobs, before torch is
+    import torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,9 @@ class LanguageModel(Protocol):
 
     def encode(self, text: str) -> list[int]:
         """Token ids as the model's own tokenizer makes them by default; an empty text starts from bos or eos."""
+
+    def continuation(self, text: str) -> list[int]:
+        """Token ids of a text that goes on after other tokens: no special tokens are added."""
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a continuation, special tokens left out."""

@@ -1,0 +1,44 @@
+"""The report of a sweep: tables, figures and report.md, made from the files in its folder and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import InputError
+from harness.knobs import Count, PositiveCount, checked
+
+
+@checked
+def write(folder: Path, *, prompts: Count = 3, characters: PositiveCount = 600, figures: bool = True) -> Path:
+    """Write table.csv, table.md, table.tex, figures/ and report.md into a sweep's folder.
+
+    Args:
+        folder: of a sweep, or of a single job.
+        prompts: how many prompts report.md shows the texts of, all strategies side by side.
+        characters: where it cuts a text that is longer.
+        figures: False leaves the figures out.
+
+    Returns:
+        The path of report.md.
+
+    Raises:
+        InputError: there is no finished job, or a file cannot be read.
+    """
+    from harness.atomic import (
+        write_text,
+    )  # pandas and matplotlib take a second: not before there is something to report
+    from harness.report import figures as drawing
+    from harness.report import markdown, writers
+    from harness.report.tables import tabulate
+    from harness.results import read_sweep
+
+    sweep = read_sweep(folder)
+    if not sweep.jobs:
+        raise InputError(f"{folder}: none of its {len(sweep.unfinished)} jobs has finished")
+    table = tabulate(sweep.jobs, sweep.references)
+    for kind, to in (("csv", writers.to_csv), ("md", writers.to_markdown), ("tex", writers.to_latex)):
+        write_text(folder / f"table.{kind}", to(table))
+    drawn = drawing.write(folder / "figures", sweep.jobs, sweep.references) if figures else []
+    report = folder / "report.md"
+    write_text(report, markdown.compose(sweep, table, drawn, prompts, characters))
+    return report

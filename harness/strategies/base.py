@@ -45,6 +45,7 @@ class View:
     hidden: Tensor | None  # [rows, d_model], the state that produced these logits, only if needs_hidden
     step: int  # tokens generated so far
     eos: frozenset[int]
+    limit: Tensor  # [requests] int64: the most tokens that each continuation may have
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,9 @@ class Strategy(ABC, Generic[S]):
     requests as its first axis**: the engine drops finished requests by indexing it.
     """
 
-    width: ClassVar[int] | int = 1  # rows a request owns (num_beams, candidates, samples)
+    width: int = 1  # rows a request owns (num_beams, candidates, samples)
     lag: ClassVar[int] = 0  # steps until a token in a row is final (contrastive search: 1)
-    stochastic: ClassVar[bool] | bool = False  # False: seeds and samples collapse to one request
+    stochastic: ClassVar[bool] = False  # False: seeds and samples collapse to one request
     needs_hidden: ClassVar[bool] = False
 
     def start(self, prefill: Prefill) -> S:

@@ -1,0 +1,67 @@
+"""Vectors of texts for MAUVE, from one model for all jobs of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.configs import option
+from harness.errors import InputError
+from harness.metrics.base import Corpus
+from harness.models.base import LanguageModel
+from harness.models.loading import load, preflight
+from harness.models.scoring import features
+from harness.progress import say
+
+
+def choose(wanted: str, models: Sequence[str]) -> str:
+    """The yaml name of the featurizer.
+
+    Args:
+        wanted: a name in `conf/model`, or "auto": pocket-l where every model of the sweep is a pocket model, else
+            gpt2-large (the MAUVE paper's choice), and pocket-l again, said aloud, where gpt2-large cannot be had.
+        models: the yaml names of the sweep's models.
+
+    Raises:
+        InputError: `wanted` is no model, or cannot be had.
+    """
+    if wanted != "auto":
+        preflight(option("model", wanted))
+        return wanted
+    if all(name.startswith("pocket-") for name in models):
+        return "pocket-l"
+    try:
+        preflight(option("model", "gpt2-large"))
+    except InputError as error:
+        say(f"MAUVE's features come from pocket-l: {error}")
+        return "pocket-l"
+    return "gpt2-large"
+
+
+class Featurizer:
+    """Loads its model when it is first asked, and remembers what it computed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._known: dict[tuple[str, ...], NDArray[np.float32]] = {}
+
+    @cached_property
+    def model(self) -> LanguageModel:
+        """The model that reads the texts."""
+        return load(option("model", self.name))
+
+    @property
+    def signature(self) -> str:
+        """The name and weights that fix the vectors."""
+        return f"{self.name}@{self.model.fingerprint[:12]}"
+
+    def __call__(self, corpus: Corpus) -> NDArray[np.float32]:
+        """[texts, d_model] the last hidden state at the last token of every text, tokenised by the featurizer's own."""
+        key = tuple(corpus.texts)
+        if key not in self._known:
+            limit = self.model.context
+            self._known[key] = features(self.model, [self.model.encode(text)[:limit] for text in corpus.texts])
+        return self._known[key]

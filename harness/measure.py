@@ -1,0 +1,31 @@
+"""From a corpus and metrics to scores with intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from harness.metrics.base import Corpus, Metric, Score, Tools
+from harness.results import ScoreRecord
+from harness.stats import bootstrap
+
+
+def measure(corpus: Corpus, metrics: Iterable[Metric], tools: Tools) -> list[Score]:
+    """Every score of every metric, in order. A corpus without texts has none."""
+    return [score for metric in metrics for score in metric(corpus, tools)] if corpus.texts else []
+
+
+def record(scores: Sequence[Score], corpus: Corpus, references: Sequence[ScoreRecord] = ()) -> list[ScoreRecord]:
+    """The scores as they are kept: with an interval over prompts where a score can be resampled, and beside the same
+    score of the references where they have one.
+    """
+    human = {each.name: each.value for each in references}
+    records = []
+    for score in scores:
+        kept = ScoreRecord.of(score, human.get(score.name))
+        if score.stats is not None and score.combine is not None and not math.isnan(score.value):
+            interval = bootstrap(score.stats, corpus.prompt_ids, score.combine)
+            kept = replace(kept, low=interval.low, high=interval.high, method=interval.method)
+        records.append(kept)
+    return records

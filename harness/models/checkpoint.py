@@ -1,0 +1,102 @@
+"""Read a model's directory into memory: device, dtype, transformers' loader, and what it does not check itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from harness.errors import InputError
+from harness.models import directory
+from harness.models.huggingface import HuggingFaceModel
+
+
+def from_directory(
+    path: Path, *, name: str, shown: str, device: str = "auto", dtype: str = "auto", device_map: Any = None
+) -> HuggingFaceModel:
+    """Load a checked directory (`harness.models.directory.check`).
+
+    Args:
+        path: the directory.
+        name: what a table will call the model.
+        shown: what a message calls it: "model.name='./llama'".
+        device: auto, cpu, mps, cuda, cuda:1.
+        dtype: auto, float32, float64, bfloat16, float16.
+        device_map: as accelerate reads it.
+
+    Raises:
+        InputError: there is no such device, it cannot hold the dtype, or transformers cannot make the model.
+    """
+    target = _device(device)
+    if dtype == "float64" and target.type == "mps":
+        raise InputError(f"model.dtype={dtype}: {target} has no float64; set model.device=cpu")
+    kind: Any = "auto" if dtype == "auto" and target.type != "cpu" else _dtype(dtype)
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    here = {"local_files_only": True, "trust_remote_code": False}
+    with _quiet():
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(path, **here)
+        except Exception as error:  # whatever a tokenizer's files can be broken by
+            raise InputError(f"{shown}: the tokenizer cannot be loaded ({_reason(error)})") from error
+        try:
+            network, report = AutoModelForCausalLM.from_pretrained(
+                path,
+                **here,
+                dtype=kind,
+                device_map=device_map,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,  # they are reported below, by name
+                output_loading_info=True,
+            )
+            network = network.eval() if device_map is not None else network.eval().to(target)
+        except Exception as error:  # broken files, unknown architectures, too little memory: all the library's own
+            raise InputError(f"{shown}: the model cannot be loaded ({_reason(error)})") from error
+    if report["mismatched_keys"]:
+        weight, found, expected = sorted(report["mismatched_keys"])[0]
+        raise InputError(f"{shown}: {weight} has shape {list(found)}, config.json makes it {list(expected)}")
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        raise InputError(f"{shown}: {len(missing)} weights are missing from the safetensors, the first is {missing[0]}")
+    return HuggingFaceModel(network, tokenizer, name=name, fingerprint=directory.fingerprint(path))
+
+
+def _device(device: str) -> torch.device:
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if device == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    target = torch.device(device)
+    there = {"cpu": True, "cuda": cuda and (target.index or 0) < torch.cuda.device_count(), "mps": mps}
+    if not there[target.type]:
+        names = [f"cuda:{i}" for i in range(torch.cuda.device_count())] + ["mps"] * mps + ["cpu"]
+        raise InputError(f"model.device={device!r}: torch sees no such device here, only {', '.join(names)}")
+    return target
+
+
+def _dtype(dtype: str) -> torch.dtype:
+    found: torch.dtype = getattr(torch, "float32" if dtype == "auto" else dtype)
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' progress bars, warnings and loading report."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _reason(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

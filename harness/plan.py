@@ -1,0 +1,159 @@
+"""From composed configs to things that can run: every mistake of every job is found here, before a model is loaded.
+
+The checks go from the cheap to the dear: numbers, prompt files, model folders, metrics, and last the strategies, whose
+import brings torch.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import InputError, did_you_mean
+from harness.knobs import Count, PositiveCount, build, check
+from harness.prompts import Prompt
+from harness.sweep import Job
+
+if TYPE_CHECKING:
+    from harness.engine import Engine
+    from harness.metrics.base import Metric
+    from harness.strategies.base import Strategy
+
+GROUPS = ("model", "prompts", "strategy", "metrics", "engine", "report")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One job, ready to run."""
+
+    job: Job
+    label: str  # what tables call it: unique in the sweep
+    prompts: Sequence[Prompt]
+    strategy: Strategy[Any]
+    metrics: Mapping[str, Metric]
+    engine: Engine
+    seed: int
+    samples: int
+    max_new_tokens: int
+
+    @property
+    def world(self) -> str:
+        """Jobs of one world are decoded in one batch: they share the model and the engine."""
+        return key_of([self.job.config["model"], self.job.config["engine"]])
+
+
+def settings(seed: Count, samples: PositiveCount, max_new_tokens: PositiveCount, name: str | None) -> None:
+    """The keys of config.yaml that belong to no group, for their types."""
+
+
+def plan(jobs: Sequence[Job]) -> list[Plan]:
+    """Check and build every job.
+
+    Raises:
+        InputError: some job cannot run; the message names the key, its value and what is allowed.
+    """
+    for job in jobs:
+        _check_settings(job.config)
+    _check_folders(jobs)
+    prompts = {key: build(node, "prompts") for key, node in _distinct(jobs, "prompts").items()}
+    from harness.models.loading import preflight
+
+    for node in _distinct(jobs, "model").values():
+        preflight(node)
+    metrics = {key: _metrics(node) for key, node in _distinct(jobs, "metrics").items()}
+    strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
+    engines = {key: build(node, "engine") for key, node in _distinct(jobs, "engine").items()}
+    return [
+        Plan(
+            job,
+            label,
+            prompts[key_of(job.config["prompts"])],
+            strategies[key_of(job.config["strategy"])],
+            metrics[key_of(job.config["metrics"])],
+            engines[key_of(job.config["engine"])],
+            job.config["seed"],
+            job.config["samples"],
+            job.config["max_new_tokens"],
+        )
+        for job, label in zip(jobs, labels(jobs), strict=True)
+    ]
+
+
+def key_of(node: Any) -> str:
+    """Equal nodes, equal keys."""
+    return json.dumps(node, sort_keys=True)
+
+
+def _distinct(jobs: Sequence[Job], group: str) -> dict[str, Any]:
+    return {key_of(job.config[group]): job.config[group] for job in jobs}
+
+
+def _check_settings(config: Mapping[str, Any]) -> None:
+    names = ("seed", "samples", "max_new_tokens", "name")
+    for key, value in config.items():
+        if key not in (*GROUPS, *names):
+            raise InputError(f"unknown key {key}={value!r}: {did_you_mean(key, (*GROUPS, *names))}")
+    for name in names:
+        check(settings, name, config[name], f"{name}={config[name]!r}")
+
+
+def _check_folders(jobs: Sequence[Job]) -> None:
+    """Two jobs in one folder would overwrite each other; a folder that cannot be written is better known now."""
+    for folder, count in Counter(job.folder for job in jobs).items():
+        if count > 1:
+            raise InputError(f"{count} jobs would write to {folder}: hydra.sweep.subdir has to tell them apart")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            probe = folder / ".writable"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"the results folder {folder} cannot be written: {error.strerror}") from None
+
+
+def _metrics(nodes: Mapping[str, Any]) -> dict[str, Metric]:
+    return {name: build(node, f"metrics.{name}") for name, node in nodes.items()}
+
+
+def labels(jobs: Sequence[Job]) -> list[str]:
+    """What tables call each job: its strategy, the knobs that the command line set, and whatever else differs.
+
+    "top_p", "temperature(0.7)", "beam(num_beams=8) pocket-s seed=1".
+    """
+    varying = [key for key in ("model", "prompts", "engine") if len({_choice(job, key) for job in jobs}) > 1]
+    numbers = [key for key in ("seed", "samples", "max_new_tokens") if len({job.config[key] for job in jobs}) > 1]
+    named = []
+    for job in jobs:
+        name = job.choices["strategy"]
+        knobs = [o.removeprefix("strategy.").lstrip("+") for o in job.overrides if o.lstrip("+").startswith("strategy.")]
+        shown = ", ".join(k.removeprefix("strategy.").removeprefix(f"{name}=") for k in knobs)
+        parts = [f"{name}({shown})" if shown else name, *(_choice(job, key) for key in varying)]
+        named.append(" ".join([*parts, *(f"{key}={job.config[key]}" for key in numbers)]))
+    repeats = {label for label, count in Counter(named).items() if count > 1}
+    counts: Counter[str] = Counter()
+    for i, label in enumerate(named):
+        if label in repeats:
+            counts[label] += 1
+            named[i] = f"{label} #{counts[label]}"
+    return named
+
+
+def _choice(job: Job, group: str) -> str:
+    """The yaml chosen in a group, with what distinguishes two uses of the same yaml."""
+    name = job.choices[group]
+    given = [o.lstrip("+").removeprefix(f"{group}.") for o in job.overrides if o.lstrip("+").startswith(f"{group}.")]
+    for o in given:
+        if group == "model" and o.startswith("name="):
+            return Path(o.removeprefix("name=")).name
+    return f"{name}({', '.join(given)})" if given else name
+
+
+def command() -> str:
+    """The command line that made this run, ready to paste."""
+    return " ".join(["python -m harness", *(shlex.quote(a) for a in sys.argv[1:])])

@@ -1,0 +1,72 @@
+"""What a run was made with: versions, device, commit, times."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+_PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "hydra-core", "mauve-text")
+
+
+def provenance(*, device: str, dtype: str, model: str, fingerprint: str, started: datetime) -> dict[str, Any]:
+    """A job's provenance, ready for JSON. The run is taken to end now.
+
+    Args:
+        device: as torch writes it: "cpu", "cuda:0".
+        dtype: as torch writes it without its prefix: "float32".
+        model: what the tables call the model.
+        fingerprint: what fixes its weights.
+        started: when the run began, with a time zone.
+    """
+    ended = datetime.now(UTC)
+    return {
+        "harness": version("decoding-harness"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: found for name in _PACKAGES if (found := version(name))},
+        "device": device,
+        "dtype": dtype,
+        "model": model,
+        "fingerprint": fingerprint,
+        "git": git(),
+        "started": started.astimezone(UTC).isoformat(timespec="seconds"),
+        "ended": ended.isoformat(timespec="seconds"),
+        "seconds": round((ended - started).total_seconds(), 3),
+    }
+
+
+def version(package: str) -> str | None:
+    """The installed version of a distribution, None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def git(checkout: Path = Path(__file__).resolve().parents[1]) -> dict[str, Any] | None:
+    """{commit, dirty} of the checkout that the harness runs from; None where it is installed or git does not answer.
+
+    Dirty means that tracked files differ from the commit; new files do not count, as a run makes some itself.
+    """
+    if not (checkout / ".git").exists():  # a .venv inside someone else's checkout is not ours
+        return None
+    commit = _ask(checkout, "rev-parse", "HEAD")
+    changes = _ask(checkout, "status", "--porcelain", "--untracked-files=no")
+    return {"commit": commit, "dirty": None if changes is None else bool(changes)} if commit else None
+
+
+def _ask(checkout: Path, *words: str) -> str | None:
+    # GIT_DIR and its like would answer for another repository; optional locks would get in the way of another git.
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")} | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(checkout), *words], capture_output=True, text=True, timeout=5, env=environment, check=True
+        )
+    except (OSError, subprocess.SubprocessError, UnicodeError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,58 @@
+"""Text that stays text: in Markdown, in LaTeX, and in front of people's eyes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]|~$#]")  # what means something inside a line
+_HIDDEN = ("Cc", "Cf", "Cs", "Co")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "–": "--",
+    **{char: "\\" + char for char in "&%$#_{}"},
+}
+
+
+def visible(text: str) -> str:
+    """`text` on one line: line ends as ↵, tabs as spaces, and characters that show nothing or turn the text around named.
+
+    Unicode's control, format, surrogate and private characters become `⟨U+202E⟩`; the joiners of emoji and of some
+    scripts stay.
+    """
+    lines = re.sub(r"\r\n|[\r\n\v\f\x85\u2028\u2029]", "↵", text).replace("\t", "    ")
+    return "".join(
+        f"⟨U+{ord(char):04X}⟩" if unicodedata.category(char) in _HIDDEN and char not in "\u200c\u200d" else char
+        for char in lines
+    )
+
+
+def markdown(text: str) -> str:
+    """`text` as Markdown that shows itself inside a line, a heading or a cell; not at the start of a paragraph."""
+    shown = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _MARKDOWN.sub(r"\\\g<0>", shown)
+    # GitHub makes links of bare addresses, whatever is escaped in them, unless an entity breaks them.
+    escaped = re.sub(r"(?i)(https?|ftp):(?=//)", r"\1&#58;", escaped)
+    escaped = re.sub(r"(?i)\b(www)\.", r"\1&#46;", escaped)
+    return re.sub(r"(?<=\S)@(?=\S)", "&#64;", escaped)
+
+
+def code(text: str) -> str:
+    """`text` as a Markdown code span."""
+    shown = visible(text)
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    pad = " " if shown[:1] in ("`", " ") or shown[-1:] in ("`", " ") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def code_block(text: str, language: str = "") -> str:
+    """`text` as a fenced block of code."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def latex(text: str) -> str:
+    """`text` as LaTeX that shows itself."""
+    return "".join(_LATEX.get(char, char) for char in visible(text))

@@ -1,0 +1,168 @@
+"""report.md: the question, the verdict, the table, the figures, the texts, and what it takes to do it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from harness.report import escape
+from harness.report.figures import Drawing
+from harness.report.tables import Table
+from harness.report.verdict import verdict
+from harness.report.writers import LEGEND, to_markdown
+from harness.results import JobResult, Sweep
+
+
+def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], prompts: int = 3, characters: int = 600) -> str:
+    """The text of report.md.
+
+    Args:
+        sweep: read from its folder.
+        table: of the sweep's jobs.
+        drawings: the figures written to the folder's figures/.
+        prompts: how many prompts to show the texts of.
+        characters: where to cut a text that is longer.
+    """
+    sections = [
+        f"# {_question(sweep)}\n\n{_setting(sweep)}",
+        escape.code_block(sweep.command, "sh") if sweep.command else "",
+        _section("Verdict", verdict(sweep, table)),
+        _section("Scores", f"{to_markdown(table)}\n{LEGEND}.\n\n{_remarks(sweep, table)}"),
+        _section("Figures", "\n\n".join(map(_figure, drawings))),
+        _section("Texts", "\n\n".join(_samples(sweep, prompts, characters))),
+        _section("What differs between the jobs", _differences(sweep.jobs)),
+        _section("Signatures", _signatures(sweep.jobs)),
+        _section("Made with", "\n".join(dict.fromkeys(_made(job.provenance) for job in sweep.jobs if job.provenance))),
+    ]
+    return "\n\n".join(section.strip("\n") for section in sections if section) + "\n"
+
+
+def _section(title: str, body: str) -> str:
+    return f"## {title}\n\n{body}" if body.strip() else ""
+
+
+def _question(sweep: Sweep) -> str:
+    if len(sweep.jobs) == 1:
+        return f"What does {escape.markdown(sweep.jobs[0].label)} make of the prompts?"
+    if sweep.references:
+        return f"Which of {len(sweep.jobs)} jobs comes closest to the reference texts?"
+    return f"How do {len(sweep.jobs)} jobs differ?"
+
+
+def _setting(sweep: Sweep) -> str:
+    """Model, prompts, length and seeds in one line."""
+
+    def chosen(group: str) -> str:
+        return ", ".join(
+            dict.fromkeys(escape.markdown(job.choices[group]) for job in sweep.jobs if group in job.choices)
+        )
+
+    rows = pd.concat([job.generations[["prompt_id", "seed", "sample"]] for job in sweep.jobs])
+    lengths = {job.config.get("max_new_tokens") for job in sweep.jobs} - {None}
+    seeds = sorted(map(int, rows["seed"].unique()))
+    samples = int(rows["sample"].nunique())
+    facts = [
+        chosen("model") and f"Model: {chosen('model')}",
+        f"{_count(rows['prompt_id'].nunique(), 'prompt')}" + (f" ({chosen('prompts')})" if chosen("prompts") else ""),
+        f"up to {', '.join(map(str, sorted(lengths)))} new tokens" if lengths else "",
+        f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}",
+        f"{samples} samples per prompt where a strategy draws" if samples > 1 else "",
+    ]
+    return "; ".join(filter(None, facts)) + "."
+
+
+def _remarks(sweep: Sweep, table: Table) -> str:
+    """Notes of the scores, columns that are not ranked, jobs that are missing."""
+    notes: dict[str, list[str]] = {}
+    for job in sweep.jobs:
+        for score in job.scores:
+            for note in score.notes:
+                notes.setdefault(f"{score.name}: {note}", []).append(job.label)
+    lines = [
+        f"- {escape.markdown(c.name)}: not ranked, as signatures differ in {escape.markdown(c.differs)}"
+        for c in table.columns
+        if c.differs
+    ]
+    lines += [
+        f"- {escape.markdown(note)}"
+        + ("" if len(labels) == len(sweep.jobs) else f" ({escape.markdown(', '.join(labels))})")
+        for note, labels in notes.items()
+    ]
+    methods = dict.fromkeys(s.method for job in sweep.jobs for s in job.scores if s.method)
+    lines += [f"- intervals: {escape.markdown(method)}" for method in methods]
+    lines += [f"- unfinished, not in this report: {escape.code(name)}" for name in sweep.unfinished]
+    return "\n".join(lines)
+
+
+def _figure(drawing: Drawing) -> str:
+    return f"![{drawing.title}](figures/{drawing.stem}.png)\n\n*{drawing.title}.* {drawing.caption}"
+
+
+def _samples(sweep: Sweep, prompts: int, characters: int) -> Iterator[str]:
+    """The first prompts, each with the text of every job side by side, and the reference."""
+    rows = pd.concat([job.generations[["prompt_id", "prompt"]] for job in sweep.jobs]).drop_duplicates("prompt_id")
+    for prompt_id, prompt in rows.head(prompts).itertuples(index=False):
+        texts = [(escape.markdown(job.label), _first(job.generations, prompt_id)) for job in sweep.jobs]
+        reference = next((t for each in sweep.references if (t := _first(each.frame, prompt_id)) is not None), None)
+        texts.append(("*reference*", reference))
+        lines = [f"**Prompt.** {_cut(prompt, characters) or '(empty)'}", "", "| strategy | continuation |", "|:--|:--|"]
+        lines += [f"| {name} | {_cut(text, characters)} |" for name, text in texts if text is not None]
+        yield "\n".join(lines)
+
+
+def _first(frame: pd.DataFrame, prompt_id: str) -> str | None:
+    """The first text that continues a prompt."""
+    texts = frame.loc[frame["prompt_id"] == prompt_id, "text"]
+    return str(texts.iloc[0]) if len(texts) else None
+
+
+def _cut(text: str, characters: int) -> str:
+    return escape.markdown(text if len(text) <= characters else f"{text[:characters]}…")
+
+
+def _differences(jobs: Sequence[JobResult]) -> str:
+    """The keys of the effective configs that not all jobs share, job by job."""
+    flat = [dict(_flat({k: v for k, v in job.config.items() if k != "name"})) for job in jobs]
+    keys = [k for k in dict.fromkeys(k for each in flat for k in each) if len({each.get(k, "") for each in flat}) > 1]
+    return "\n".join(
+        f"- {escape.markdown(job.label)}: " + ", ".join(escape.code(f"{k}={each[k]}") for k in keys if k in each)
+        for job, each in zip(jobs, flat, strict=True)
+        if keys
+    )
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _signatures(jobs: Sequence[JobResult]) -> str:
+    scores = dict.fromkeys(score.signature for job in jobs for score in job.scores)
+    lines = [f"- {escape.markdown(job.label)}: {escape.code(job.signature)}" for job in jobs if job.signature]
+    return "\n".join(lines + [f"- {escape.code(signature)}" for signature in scores if signature])
+
+
+def _made(made: Mapping[str, Any]) -> str:
+    """One line of a job's provenance."""
+    git = made.get("git") or {}
+    packages = ", ".join(f"{name} {version}" for name, version in (made.get("packages") or {}).items())
+    facts = [
+        f"harness {made.get('harness')}"
+        + (f" at {git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else ""),
+        f"Python {made.get('python')}",
+        packages,
+        f"{made.get('platform')}",
+        f"device {made.get('device')}, {made.get('dtype')}",
+        f"model {made.get('model')} ({made.get('fingerprint')})",
+    ]
+    return f"- {escape.markdown('; '.join(filter(None, facts)))}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,87 @@
+"""How figures look: one style, colours that colour-blind readers tell apart, markers and dashes that survive grey print."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from harness.atomic import replacing
+
+# Okabe and Ito (2008) without yellow, which white paper swallows, and without black, which is the reference's.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A7A7A")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h")  # 7 and 11 have no common divisor: 77 pairs
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))  # 7 and 4: 28 pairs
+REFERENCE = "#000000"
+QUIET = "#C9C9C9"  # lines that are only there to compare with
+
+_RC: dict[str, Any] = {
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "axes.edgecolor": "#555555",
+    "xtick.color": "#555555",
+    "ytick.color": "#555555",
+    "lines.linewidth": 1.6,
+    "lines.markersize": 6,
+    "text.parse_math": False,  # labels are anybody's text; a $ in them is a dollar
+    "svg.hashsalt": "harness",  # the same figure gives the same file
+}
+
+
+KINDS: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+"""File formats, each with the metadata that keeps versions and times out of the file."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one strategy is drawn, in every figure alike."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+def look(index: int) -> Look:
+    """The look of the strategy of this number."""
+    return Look(COLOURS[index % len(COLOURS)], MARKERS[index % len(MARKERS)], DASHES[index % len(DASHES)])
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The style, for as long as the block lasts; the caller's own settings come back."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def new(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, off screen; to be called inside `styled()`."""
+    figure = Figure(figsize=(width, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write STEM.png and STEM.svg."""
+    for kind, metadata in KINDS.items():
+        image = io.BytesIO()
+        figure.savefig(image, format=kind, metadata=metadata)
+        with replacing(stem.with_suffix(f".{kind}")) as temporary:
+            temporary.write_bytes(image.getvalue())

@@ -1,0 +1,143 @@
+"""The comparison as a table: one row per job and one per set of references, one column per score."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from harness.metrics.base import Better
+from harness.results import JobResult, References, ScoreRecord
+
+MISSING = "–"
+
+FIRST = ("perplexity", "mauve", "rep-4", "loops", "distinct-2", "length", "eos-share")
+"""What is shown first where not every score has room."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number and its interval, rounded once for every format."""
+
+    score: ScoreRecord
+    value: str
+    interval: tuple[str, str] | None
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A score of all rows."""
+
+    name: str
+    better: Better
+    cells: list[Cell | None]  # one per row; None: the row has no such score, or it has no value
+    differs: str = ""  # why the rows are not ranked: the field of the signature that differs
+
+    @property
+    def arrow(self) -> str:
+        """≈: closer to the reference is better; ↑: higher is; ↓: lower is."""
+        return {"reference": "≈", "high": "↑", "low": "↓"}[self.better]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows are the jobs in their order, then the references."""
+
+    labels: list[str]
+    jobs: int  # how many of the rows are jobs
+    columns: list[Column]
+
+    def frame(self) -> pd.DataFrame:
+        """The values, unrounded; NaN where there is none."""
+        values = {c.name: [cell.score.value if cell else math.nan for cell in c.cells] for c in self.columns}
+        return pd.DataFrame(values, index=pd.Index(self.labels, name="strategy"), dtype=float)
+
+
+def table(jobs: Sequence[JobResult], references: Sequence[References] = ()) -> pd.DataFrame:
+    """The values as a frame: rows are strategies and references, columns are scores."""
+    return tabulate(jobs, references).frame()
+
+
+def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = ()) -> Table:
+    """The table of some jobs. Columns come in the order in which the jobs first name them."""
+    rows = [{score.name: score for score in each.scores} for each in (*jobs, *references)]
+    names = dict.fromkeys(name for row in rows[: len(jobs)] for name in row)
+    labels = [each.label for each in (*jobs, *references)]
+    return Table(labels, len(jobs), [_column(name, [row.get(name) for row in rows], len(jobs)) for name in names])
+
+
+def _column(name: str, scores: Sequence[ScoreRecord | None], jobs: int) -> Column:
+    has = [score if score and not math.isnan(score.value) else None for score in scores]
+    scale = max((abs(s.value) for s in has if s and math.isfinite(s.value)), default=1.0)
+    cells = [_cell(score, scale) if score else None for score in has]
+    better = next(score.better for score in scores if score)
+    differs = difference([score.signature for score in scores[:jobs] if score])
+    if jobs > 1 and not differs:
+        best = _best([cell for cell in cells[:jobs] if cell])
+        cells = [
+            replace(cell, best=row < jobs and (cell.value, cell.score.reference) in best) if cell else None
+            for row, cell in enumerate(cells)
+        ]
+    return Column(name, better, cells, differs)
+
+
+def _cell(score: ScoreRecord, scale: float) -> Cell:
+    digits = decimals(score.value, scale)
+    if score.low is None or score.high is None or math.isnan(score.low) or math.isnan(score.high):
+        return Cell(score, number(score.value, digits), None)
+    return Cell(score, number(score.value, digits), (number(score.low, digits), number(score.high, digits)))
+
+
+def _best(cells: Sequence[Cell]) -> set[tuple[str, float | None]]:
+    """What the best cells show, and their reference: rows that show the same number are equally good."""
+    ranked = [(loss, cell) for cell in cells if not math.isnan(loss := distance(cell.score))]
+    least = min((loss for loss, _ in ranked), default=math.nan)
+    return {(cell.value, cell.score.reference) for loss, cell in ranked if loss == least}
+
+
+def distance(score: ScoreRecord) -> float:
+    """How far a score is from the best there can be, in its own unit: smaller is better. NaN: it cannot be ranked.
+
+    Closeness to the reference is the absolute difference, which a reader of the table can check.
+    """
+    if score.better == "reference":
+        return math.nan if score.reference is None else abs(score.value - score.reference)
+    return -score.value if score.better == "high" else score.value
+
+
+def difference(signatures: Sequence[str]) -> str:
+    """The first field in which signatures of the form `name|key:value|...` differ, with its values; "" if none does."""
+    split = [[part.partition(":")[::2] for part in signature.split("|")] for signature in dict.fromkeys(signatures)]
+    fields = [dict(parts) for parts in split]
+    for key in dict.fromkeys(key for each in fields for key in each):
+        values = list(dict.fromkeys(each.get(key) for each in fields))
+        if len(values) > 1:
+            return f"{key} ({', '.join('absent' if v is None else v for v in values)})"
+    return ""
+
+
+def decimals(value: float, scale: float) -> int:
+    """Digits after the point: three for shares, three significant digits for anything larger.
+
+    Args:
+        value: the number to show.
+        scale: the largest magnitude of its column, so that a column of shares keeps its digits aligned.
+    """
+    if scale <= 1:
+        return 3 if scale == 0 or scale >= 0.01 else 2 - math.floor(math.log10(scale))
+    if not math.isfinite(value) or value == 0:
+        return 2
+    return max(0, 2 - max(0, math.floor(math.log10(abs(value)))))
+
+
+def number(value: float, digits: int) -> str:
+    """`value` with so many digits after the point; `inf` and `-inf` as such, a million and more as `1.23e+06`."""
+    if not math.isfinite(value):
+        return str(value)
+    if abs(value) >= 1e6:
+        return f"{value:.2e}"
+    shown = f"{value:.{digits}f}"
+    return shown.removeprefix("-") if float(shown) == 0 else shown

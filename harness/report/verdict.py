@@ -1,0 +1,95 @@
+"""The table in words: a few sentences, and what they do not say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from harness.report.escape import markdown
+from harness.report.tables import FIRST, Table, decimals, number
+from harness.results import Sweep
+
+FEW_PROMPTS = 100
+LOOPS = "loops"
+LOOPING = 0.05  # a smaller share of texts that loop is not worth a sentence
+NAMED = 3  # strategies that a sentence names at most
+
+
+def verdict(sweep: Sweep, table: Table) -> str:
+    """A paragraph of Markdown."""
+    said = [_alone(table)] if table.jobs == 1 else [_closest(table), _highest(table), _loops(table)]
+    return " ".join(filter(None, [*said, _caveats(sweep, table)]))
+
+
+def _alone(table: Table) -> str:
+    """The main scores of the only job beside those of the references."""
+    by_name = {column.name: column.cells[0] for column in table.columns}
+    pairs = []
+    for name in FIRST:
+        cell = by_name.get(name)
+        if cell and cell.score.reference is not None:
+            reference = number(cell.score.reference, decimals(cell.score.reference, abs(cell.score.value)))
+            pairs.append(f"{markdown(name)} {cell.value} (reference texts: {reference})")
+    return f"**{markdown(table.labels[0])}**: {_listed(pairs)}." if pairs else ""
+
+
+def _closest(table: Table) -> str:
+    """Who is closest to the references on how many measures."""
+    columns = [c for c in table.columns if c.better == "reference" and any(cell and cell.best for cell in c.cells)]
+    if not columns:
+        return "No measure has a value for the reference texts, so no strategy can be called closest to them."
+    wins = Counter(row for c in columns for row, cell in enumerate(c.cells) if cell and cell.best).most_common()
+    named = [f"**{markdown(table.labels[row])}** on {count}" for row, count in wins[:NAMED]]
+    of = f"Of {len(columns)} measures that the reference texts have too" if len(columns) > 1 else "On the only measure"
+    together = " (rep-n and distinct-n move together: these are not independent votes)" if len(columns) > 3 else ""
+    return f"{of}, closest to them is {_listed(named)}{together}."
+
+
+def _highest(table: Table) -> str:
+    """Who is best on the measures that know no reference row, such as MAUVE."""
+    said = []
+    for column in table.columns:
+        rows = [row for row, cell in enumerate(column.cells) if cell and cell.best]
+        if column.better != "high" or not rows:
+            continue
+        shown = column.cells[rows[0]]
+        names = _listed([f"**{markdown(table.labels[row])}**" for row in rows[:NAMED]])
+        said.append(f"{markdown(column.name)} is highest for {names} ({shown.value if shown else ''})")
+    return f"{_listed(said)}." if said else ""
+
+
+def _loops(table: Table) -> str:
+    """Which strategies fall into loops."""
+    column = next((column for column in table.columns if column.name == LOOPS), None)
+    if column is None:
+        return ""
+    shares = [(cell.score.value, label) for cell, label in zip(column.cells, table.labels, strict=True) if cell]
+    jobs = shares[: table.jobs]
+    looping = sorted((each for each in jobs if each[0] >= LOOPING), reverse=True)
+    if not looping:
+        return f"No strategy ends more than {LOOPING:.0%} of its texts in a repetition loop."
+    named = [f"{share:.0%} of **{markdown(label)}**" for share, label in looping[:NAMED]]
+    more = f" ({len(looping) - NAMED} more strategies loop in {LOOPING:.0%} or more)" if len(looping) > NAMED else ""
+    return f"Texts that end in a repetition loop: {_listed(named)}{more}."
+
+
+def _caveats(sweep: Sweep, table: Table) -> str:
+    """What keeps a reader from believing all this."""
+    prompts = len({prompt for job in sweep.jobs for prompt in job.generations["prompt_id"]})
+    seeds = {seed for job in sweep.jobs for seed in job.generations["seed"]}
+    reasons = []
+    if prompts < FEW_PROMPTS:
+        reasons.append(f"there are only {prompts} prompts" if prompts > 1 else "there is only one prompt")
+    if len(seeds) == 1:
+        reasons.append("there is one seed")
+    if not any(cell and cell.interval for column in table.columns for cell in column.cells):
+        reasons.append("no interval was computed, so small differences may be chance")
+    unranked = [markdown(column.name) for column in table.columns if column.differs]
+    if unranked:
+        reasons.append(f"{_listed(unranked)} {'is' if len(unranked) == 1 else 'are'} not comparable across the rows")
+    return f"Read with care: {_listed(reasons)}." if reasons else ""
+
+
+def _listed(parts: Sequence[str]) -> str:
+    """a; a and b; a, b and c."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))

@@ -1,0 +1,182 @@
+"""Run what is planned: decode every world in one batch, measure every job, write everything, report.
+
+Files are written as soon as there is something to write: generations while they come, a job's scores once it is
+measured, the comparison at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2s
+from itertools import chain
+
+import pandas as pd
+
+from harness import report
+from harness.engine import Request
+from harness.featurizer import Featurizer, choose
+from harness.generations import GenerationWriter, read_generations, write_generations
+from harness.measure import measure, record
+from harness.metrics.base import Corpus, Tools
+from harness.models.base import LanguageModel
+from harness.models.loading import load
+from harness.plan import Plan, command, key_of
+from harness.progress import Progress
+from harness.provenance import provenance
+from harness.results import (
+    References,
+    begin_job,
+    items_frame,
+    write_items,
+    write_provenance,
+    write_references,
+    write_scores,
+    write_sweep,
+)
+from harness.signature import job_signature
+from harness.texts import corpus, reference_frame, row
+
+
+@dataclass
+class World:
+    """The jobs that are decoded in one batch: they share the model and the engine."""
+
+    plans: list[Plan]
+    model: LanguageModel
+    suffix: str  # what tells its references from those of other worlds
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def execute(plans: Sequence[Plan]) -> None:
+    """Run every plan, leave what `results/README.md` lists, and print the table."""
+    featurizer = _featurizer(plans)
+    folder = plans[0].job.sweep_folder
+    name = plans[0].job.config["name"] or folder.name
+    write_sweep(folder, name=name, command=command(), jobs=[p.job.folder for p in plans])
+    worlds: dict[str, list[Plan]] = {}
+    for p in plans:
+        worlds.setdefault(p.world, []).append(p)
+    references: list[References] = []
+    for members in worlds.values():
+        model = load(members[0].job.config["model"])
+        world = World(members, model, f" {model.name}" if len(worlds) > 1 else "")
+        _begin(world)
+        frames = _decode(world)
+        with Progress(f"measuring {model.name}", len(members)) as progress:
+            for same in _same_references(world):
+                references.append(_measure(world, same, frames, featurizer, progress))
+        write_references(folder, references)
+    report.write(folder)
+
+
+def _featurizer(plans: Sequence[Plan]) -> Featurizer | None:
+    """One for all jobs, if any of their metrics wants one."""
+    wanted = sorted({w for p in plans for m in p.metrics.values() if (w := getattr(m, "featurizer", None))})
+    return Featurizer(choose(wanted[0], [p.job.choices["model"] for p in plans])) if wanted else None
+
+
+def _same_references(world: World) -> list[list[Plan]]:
+    """The plans of a world, those with the same prompts and the same length together."""
+    groups: dict[str, list[Plan]] = {}
+    for p in world.plans:
+        groups.setdefault(key_of([p.job.config["prompts"], p.max_new_tokens]), []).append(p)
+    return list(groups.values())
+
+
+def _label(world: World, plan: Plan) -> str:
+    """What the references of a plan are called: as short as the sweep allows."""
+    several = len(_same_references(world)) > 1
+    return f"reference{world.suffix}" + (f" {plan.job.choices['prompts']}[:{plan.max_new_tokens}]" if several else "")
+
+
+def _begin(world: World) -> None:
+    for p in world.plans:
+        config = p.job.config
+        ids = blake2s("".join(prompt.id for prompt in p.prompts).encode(), digest_size=4).hexdigest()
+        begin_job(
+            p.job.folder,
+            label=p.label,
+            config=config,
+            choices=p.job.choices,
+            reference=_label(world, p),
+            signature=job_signature(
+                model=f"{world.model.name}@{world.model.fingerprint[:12]}",
+                prompts=f"{p.job.choices['prompts']}[{len(p.prompts)}]@{ids}",
+                new=p.max_new_tokens,
+                samples=p.samples,
+                seed=p.seed,
+                strategy=f"{p.job.choices['strategy']}{_knobs(config['strategy'])}",
+                dtype=str(world.model.dtype).removeprefix("torch."),
+                engine=p.job.choices["engine"],
+            ),
+        )
+
+
+def _knobs(node: Mapping[str, object]) -> str:
+    return "(" + ",".join(f"{k}={v}" for k, v in node.items() if k != "factory") + ")"
+
+
+def _decode(world: World) -> dict[str, pd.DataFrame]:
+    """Decode all jobs of a world together; each job's generations in the order of its prompts and samples."""
+    model = world.model
+    owner: dict[Request, Plan] = {}
+    for p in world.plans:
+        samples = p.samples if p.strategy.stochastic else 1
+        for prompt in p.prompts:
+            tokens = tuple(model.encode(prompt.text))
+            for s in range(samples):
+                owner[Request(prompt, tokens, p.strategy, p.max_new_tokens, p.seed, s)] = p
+    writers = {p.label: GenerationWriter(p.job.folder) for p in world.plans}
+    with Progress(f"decoding {model.name}", len(owner)) as progress:
+        try:
+            for generation in world.plans[0].engine(model, list(owner)):
+                label = owner[generation.request].label
+                writers[label].append([row(generation, label, model)])
+                progress.advance()
+        except BaseException:
+            for writer in writers.values():
+                writer.flush()
+            raise
+    frames = {}
+    for p in world.plans:
+        writers[p.label].close()
+        frame = read_generations(p.job.folder)
+        place = {prompt.id: i for i, prompt in enumerate(p.prompts)}
+        order = sorted(range(len(frame)), key=lambda i: (place[frame["prompt_id"][i]], frame["sample"][i]))
+        frames[p.label] = frame.iloc[order].reset_index(drop=True)
+        write_generations(p.job.folder, frames[p.label])
+    return frames
+
+
+def _measure(
+    world: World,
+    plans: Sequence[Plan],
+    frames: Mapping[str, pd.DataFrame],
+    featurizer: Featurizer | None,
+    progress: Progress,
+) -> References:
+    """Measure the jobs that share references, and the references themselves; complete the jobs' folders."""
+    human = reference_frame(world.model, plans[0].prompts, plans[0].max_new_tokens)
+    given: Corpus = corpus(human)
+    tools = Tools(
+        given if given.texts else None, featurizer, featurizer.signature if featurizer and given.texts else ""
+    )
+    union = dict(chain.from_iterable(p.metrics.items() for p in plans))
+    scores = record(measure(given, union.values(), tools), given)
+    for p in plans:
+        texts = corpus(frames[p.label])
+        found = measure(texts, p.metrics.values(), tools)
+        write_items(p.job.folder, items_frame(frames[p.label], found))
+        about = provenance(
+            device=str(world.model.device),
+            dtype=str(world.model.dtype).removeprefix("torch."),
+            model=world.model.name,
+            fingerprint=world.model.fingerprint,
+            started=world.started,
+        )
+        write_provenance(p.job.folder, about)
+        write_scores(p.job.folder, record(found, texts, scores))
+        progress.advance()
+    return References(_label(world, plans[0]), human, scores)

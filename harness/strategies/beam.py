@@ -1,0 +1,146 @@
+"""Beam search: keep the num_beams likeliest partial continuations, and return the best finished one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from harness import transforms
+from harness.knobs import Finite, Positive, PositiveCount, checked
+from harness.strategies.base import Finished, Prefill, Step, Strategy, View
+from harness.strategies.hypotheses import Hypotheses, continuations
+from harness.transforms import Transform, chain
+
+EarlyStopping = bool | Literal["never"]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the search of every request stands. The running hypotheses themselves are the rows."""
+
+    scores: Tensor  # [requests, beams] sum of log-probabilities, best first; -inf: the row is a copy to be ignored
+    finished: Hypotheses
+    done: Tensor  # [requests] bool; what is finished by then stays as it is
+
+
+@dataclass(frozen=True)
+class Beam(Strategy[State]):
+    """Beam search (Sutskever et al., 2014, section 3.2; Freitag & Al-Onaizan, 2017, section 2) as transformers does it.
+
+    Every step looks at the num_beams * max(2, 1 + n_eos) best one-token extensions of the running hypotheses, so that
+    num_beams of them can always run on. One that ends in eos is finished if it is among
+    the first num_beams, and forgotten if not. At the length limit the first num_beams are finished as they are. Among
+    exactly equal candidates the choice is that of `torch.topk`.
+
+    A finished hypothesis is ranked by sum of log-probabilities / generated tokens ** length_penalty, the closing eos
+    counted and the prompt not. Wu et al. (2016, section 7) divide by ((5 + length) / 6) ** alpha instead, and add a
+    coverage term: their alpha is not this length_penalty.
+
+    It differs from transformers where a request has fewer than num_beams extensions with any probability: there,
+    placeholders with a score of -1e9 can take the place of finished hypotheses; here they never do.
+    """
+
+    num_beams: int
+    length_penalty: float
+    early_stopping: EarlyStopping
+    transform: Transform
+
+    @property
+    def width(self) -> int:  # type: ignore[override]
+        """A row per running hypothesis."""
+        return self.num_beams
+
+    def start(self, prefill: Prefill) -> State:
+        """The rows start equal, so only the first one counts."""
+        requests, device = len(prefill.history), prefill.history.device
+        scores = torch.full((requests, self.num_beams), -torch.inf, device=device)
+        scores[:, 0] = 0.0
+        none = Hypotheses.none(requests, self.num_beams, device)
+        return State(scores, none, torch.zeros(requests, dtype=torch.bool, device=device))
+
+    def step(self, view: View, state: State) -> tuple[Step, State]:
+        """Extend the running hypotheses, and set aside those that finish."""
+        beams, requests, vocab = self.num_beams, len(state.scores), view.logits.shape[-1]
+        total = self.logprobs(view).view(requests, beams, vocab) + state.scores[..., None]
+        scores, flat = self.candidates(total.flatten(1), choices(view) * beams, view)
+        first_row = torch.arange(0, requests * beams, beams, device=flat.device)[:, None]
+        rows, tokens = first_row + flat // vocab, flat % vocab
+        ended = torch.zeros_like(tokens, dtype=torch.bool)
+        for eos in view.eos:
+            ended |= tokens == eos
+
+        length = torch.full_like(view.limit, view.step + 1)
+        last = length >= view.limit
+        finishes = (ended | last[:, None])[:, :beams] & ~state.done[:, None]
+        ranks = self.normalised(scores[:, :beams], length).masked_fill(~finishes, -torch.inf)
+        finished = state.finished.add(ranks, *continuations(view, rows[:, :beams], tokens[:, :beams]))
+
+        running = scores.masked_fill(ended, -torch.inf).topk(beams)
+        rows, tokens = rows.gather(1, running.indices), tokens.gather(1, running.indices)
+        optimistic = self.early_stopping == "never" and self.length_penalty > 0
+        hope = self.normalised(running.values[:, :1], view.limit if optimistic else length)[:, 0]
+        done = state.done | last | ~(hope > finished.worst)
+        if self.early_stopping is True or beams == 1:  # one beam is greedy search, which stops at its first eos
+            done = done | (finished.worst > -torch.inf)
+        return Step(tokens.flatten(), rows.flatten(), done), State(running.values, finished, done)
+
+    def finish(self, history: Tensor, values: Tensor, state: State, request: int) -> Finished:
+        """The best finished hypothesis; the best running one if there is none."""
+        best = state.finished.tokens[request, 0]
+        if state.finished.scores[request, 0] == -torch.inf:
+            return Finished(history[0], values[0])
+        written = best >= 0
+        score = float(state.finished.scores[request, 0])
+        return Finished(best[written], state.finished.values[request, 0][written], score)
+
+    def logprobs(self, view: View) -> Tensor:
+        """[rows, vocab] what a token adds to a hypothesis. The transform acts on log-probabilities, not on logits."""
+        return self.transform(view.logits.log_softmax(-1), view)
+
+    def candidates(self, total: Tensor, count: int, view: View) -> tuple[Tensor, Tensor]:
+        """The extensions that a step considers, in the order in which they may finish.
+
+        Args:
+            total: [requests, beams * vocab] score of every extension.
+            count: how many to take.
+            view: of the step.
+
+        Returns:
+            Their scores and their indices into `total`, [requests, count] each.
+        """
+        best = total.topk(count)
+        return best.values, best.indices
+
+    def normalised(self, scores: Tensor, length: Tensor) -> Tensor:
+        """[requests, n] scores / [requests] lengths ** length_penalty."""
+        return scores / (length.double() ** self.length_penalty).to(scores.dtype)[:, None]
+
+
+def choices(view: View) -> int:
+    """How many tokens a hypothesis needs at least, for one of them not to be an eos; transformers' least is 2."""
+    return min(max(2, 1 + len(view.eos)), view.logits.shape[-1])
+
+
+@checked
+def beam(
+    *,
+    num_beams: PositiveCount = 4,
+    length_penalty: Finite = 1.0,
+    early_stopping: EarlyStopping = False,
+    repetition_penalty: Positive = 1.0,
+) -> Beam:
+    """Search for a likely continuation.
+
+    Args:
+        num_beams: how many hypotheses run at once; 1 is greedy.
+        length_penalty: exponent of the length that a finished hypothesis is divided by: 0 ranks by the plain sum, 1 by
+            the mean log-probability; larger favours longer texts, and negative shorter ones.
+        early_stopping: when a request with num_beams finished hypotheses stops. True: at once. False: when the best
+            running one would not beat the worst of them if it ended now. "never": when it could not even at the length
+            limit and without losing any more probability.
+        repetition_penalty: on the log-probabilities, as in transformers, where it only ever lowers them; 1 is off.
+    """
+    return Beam(num_beams, length_penalty, early_stopping, chain(transforms.repetition_penalty(repetition_penalty)))

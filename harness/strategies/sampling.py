@@ -1,0 +1,71 @@
+"""Strategies whose rows never meet: greedy, and sampling after a chain of transforms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from harness import transforms
+from harness.knobs import Count, Positive, Share, Temperature, checked
+from harness.sampler import inverse_cdf
+from harness.strategies.base import Step, Strategy, View
+from harness.transforms import Transform, chain
+
+
+@dataclass(frozen=True)
+class Greedy(Strategy[None]):
+    """Take the likeliest token after `transform`; among equally likely ones the smallest id."""
+
+    transform: Transform
+
+    def step(self, view: View, state: None) -> tuple[Step, None]:
+        """The argmax of every row. Its distribution has all its mass on that token."""
+        tokens = self.transform(view.logits, view).argmax(-1)
+        return Step(tokens, logprobs=torch.zeros_like(view.uniform), kept=torch.ones_like(tokens)), None
+
+
+@dataclass(frozen=True)
+class Sampling(Strategy[None]):
+    """Draw the token from the softmax of the transformed logits."""
+
+    transform: Transform
+    stochastic: ClassVar[bool] = True
+
+    def step(self, view: View, state: None) -> tuple[Step, None]:
+        """Send each row's draw through the distribution sorted by falling probability (`harness.sampler`)."""
+        logits = self.transform(view.logits, view)
+        tokens = inverse_cdf(logits, view.uniform)
+        logprobs = logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
+        kept: Tensor = (logits > -torch.inf).sum(-1)
+        return Step(tokens, logprobs=logprobs, kept=kept), None
+
+
+@checked
+def greedy(*, repetition_penalty: Positive = 1.0) -> Greedy:
+    """Always the likeliest next token."""
+    return Greedy(chain(transforms.repetition_penalty(repetition_penalty)))
+
+
+@checked
+def sample(
+    *, repetition_penalty: Positive = 1.0, temperature: Temperature = 1.0, top_k: Count = 0, top_p: Share = 1.0
+) -> Sampling:
+    """Ancestral sampling after the usual chain of transforms, in the order of the arguments (and of transformers).
+
+    Args:
+        repetition_penalty: 1 is off (Keskar et al., 2019).
+        temperature: 0 is greedy, inf uniform over what is still possible; both exact (Ackley et al., 1985).
+        top_k: keep the k likeliest tokens; 0 is off (Fan et al., 2018).
+        top_p: keep the smallest likeliest set whose probability reaches p; 1 is off (Holtzman et al., 2020).
+    """
+    return Sampling(
+        chain(
+            transforms.repetition_penalty(repetition_penalty),
+            transforms.temperature(temperature),
+            transforms.top_k(top_k),
+            transforms.top_p(top_p),
+        )
+    )

@@ -1,0 +1,119 @@
+"""What every test shares: no network, one thread, and tiny random models of three architectures in local directories."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
+settings.register_profile("harness", deadline=None)
+settings.load_profile("harness")
+
+WORDS = (
+    "the old fox said to the young crow that the cheese was good and the crow said that it was not for the fox "
+    "once upon a time there was a king who had three sons and the youngest of them went out into the wide world"
+)
+
+
+@pytest.fixture(scope="session")
+def tiny_gpt2_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GPT-2-shaped: learned positions, 64 of them, tied embeddings; eos and bos are token 0."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(
+        vocab_size=300,
+        n_positions=64,
+        n_embd=32,
+        n_layer=2,
+        n_head=4,
+        initializer_range=0.6,  # so that the logits differ
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny-gpt2", GPT2LMHeadModel, config, byte_level_tokenizer())
+
+
+@pytest.fixture(scope="session")
+def tiny_llama_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Llama-shaped: rotary positions, grouped queries; prompts start with bos 1, two eos, more logits than tokens."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=304,
+        max_position_embeddings=128,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.6,
+        bos_token_id=1,
+        eos_token_id=[2, 3],
+    )
+    tokenizer = byte_level_tokenizer(bos="<s>")
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny-llama", LlamaForCausalLM, config, tokenizer)
+
+
+@pytest.fixture(scope="session")
+def tiny_neox_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """GPT-NeoX-shaped: partial rotary positions, parallel residual; eos and bos are token 0."""
+    from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+    config = GPTNeoXConfig(
+        vocab_size=300,
+        max_position_embeddings=128,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        rotary_pct=0.5,
+        initializer_range=0.6,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    return save_tiny(tmp_path_factory.mktemp("models") / "tiny-neox", GPTNeoXForCausalLM, config, byte_level_tokenizer())
+
+
+@pytest.fixture(params=["gpt2", "llama", "neox"])
+def tiny_dir(request: pytest.FixtureRequest) -> Path:
+    """Each of the three."""
+    path: Path = request.getfixturevalue(f"tiny_{request.param}_dir")
+    return path
+
+
+def save_tiny(path: Path, architecture: Any, config: Any, tokenizer: Any, dtype: torch.dtype = torch.float32) -> Path:
+    """A random model and its tokenizer as a local directory; always the same weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        architecture(config).to(dtype).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+def byte_level_tokenizer(bos: str | None = None) -> Any:
+    """A byte-level BPE of 300 tokens; with `bos`, one that begins every text with it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    inner = Tokenizer(models.BPE())
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<s>", "</s>", "<|im_end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    inner.train_from_iterator(
+        [WORDS], trainers.BpeTrainer(vocab_size=300, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    )
+    if bos is None:
+        return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token=special[0], eos_token=special[0])
+    inner.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, special.index(bos))])
+    return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token=bos, eos_token="</s>")

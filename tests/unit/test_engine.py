@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from harness.engine import Generation, Request, decode, pack
+from harness.errors import InputError
+from harness.models.base import Output
+from harness.prompts import identified
+from harness.strategies.base import VALUES, Finished, Prefill, Step, Strategy, View
+from harness.strategies.beam import beam
+from harness.strategies.sampling import greedy, sample
+from tests.table_model import TableModel, table_model
+
+Key = tuple[str, int, int, int]
+
+
+def requests(strategies: Sequence[Strategy[Any]], texts: Sequence[str], seeds: Sequence[int] = (0,), new: int = 8) -> list[Request]:
+    model = table_model(6)
+    return [
+        Request(p, tuple(model.encode(p.text)), s, new, seed)
+        for s in strategies
+        for p in identified([(t, None) for t in texts])
+        for seed in seeds
+    ]
+
+
+def tokens(found: Sequence[Generation], strategies: Sequence[Strategy[Any]]) -> dict[Key, tuple[int, ...]]:
+    return {
+        (g.request.prompt.id, strategies.index(g.request.strategy), g.request.seed, g.request.sample): g.tokens for g in found
+    }
+
+
+MIXED = [greedy(), sample(), sample(temperature=0.0), sample(temperature=0.3), beam(num_beams=3), sample(top_k=2, top_p=0.9)]
+TEXTS = ["a", "bc", "abcdef", "dd", "fedcba", "cab"]
+
+
+@pytest.mark.parametrize("merge", [True, False])
+@pytest.mark.parametrize("max_rows", [1, 3, 10, 1000])
+def test_tokens_do_not_depend_on_the_batch(max_rows: int, merge: bool) -> None:
+    model = table_model(6, eos=[5])
+    asked = requests(MIXED, TEXTS, seeds=(0, 1))
+    plain = tokens(list(decode(model, asked)), MIXED)
+    assert len(plain) == len(asked)
+    shuffled = [asked[i] for i in np.random.default_rng(max_rows).permutation(len(asked))]
+    assert tokens(list(decode(model, shuffled, max_rows=max_rows, merge=merge)), MIXED) == plain
+
+
+def test_greedy_follows_the_table() -> None:
+    model = table_model(6)
+    (g,) = decode(model, requests([greedy()], ["c"], new=5))
+    expected, at = [], 2
+    for _ in range(5):
+        at = int(model.table[at].argmax())
+        expected.append(at)
+    assert list(g.tokens) == expected
+    assert g.finish == "length"
+
+
+def test_values_are_those_of_the_table() -> None:
+    model = table_model(6)
+    (g,) = decode(model, requests([sample(temperature=0.5, top_k=3)], ["c"], new=6))
+    at = 2
+    for token, values in zip(g.tokens, g.values, strict=True):
+        row = model.table[at]
+        plain = row.softmax(-1).numpy()
+        kept = np.sort(row.numpy())[-3:]
+        tempered = np.exp(row.numpy()[token] / 0.5) / np.exp(kept / 0.5).sum()
+        expected = [
+            np.log(plain[token]),
+            np.log(tempered),
+            -(plain * np.log(plain)).sum(),
+            3,
+            (row.numpy() > row.numpy()[token]).sum(),
+        ]
+        assert dict(zip(VALUES, values, strict=True)) == pytest.approx(dict(zip(VALUES, expected, strict=True)), rel=1e-6)
+        at = token
+
+
+def test_searches_have_no_distribution_of_their_own() -> None:
+    (g,) = decode(table_model(6), requests([beam(num_beams=2)], ["c"]))
+    assert np.isnan(g.values[:, [1, 3]]).all()
+    assert np.isfinite(g.values[:, [0, 2, 4]]).all()
+
+
+def test_eos_ends_a_request_and_is_kept() -> None:
+    model = table_model(6, eos=[1])
+    for g in decode(model, requests([sample()], TEXTS, seeds=range(5), new=30)):
+        assert 1 not in g.tokens[:-1]
+        assert g.finish == ("eos" if g.tokens[-1] == 1 else "length")
+        assert len(g.tokens) == len(g.values)
+
+
+def test_the_context_is_a_limit() -> None:
+    model = table_model(6, context=8)
+    found = {g.request.prompt.text: g for g in decode(model, requests([greedy()], ["a", "abcdef"], new=5))}
+    assert (found["a"].finish, len(found["a"].tokens)) == ("length", 5)
+    assert (found["abcdef"].finish, len(found["abcdef"].tokens)) == ("context", 2)
+    with pytest.raises(InputError, match="has 8 tokens; table has a context of 8"):
+        list(decode(model, requests([greedy()], ["a", "abcdefab"])))
+
+
+@dataclass
+class Counting:
+    """A model that counts the rows it is asked to run."""
+
+    inner: TableModel
+    prefilled: int = 0
+    extended: int = 0
+    widest: int = 0
+    cached: list[int] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, Any]:
+        self.prefilled += len(prompts)
+        return self.inner.prefill(prompts, hidden=hidden)
+
+    def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
+        self.extended += len(tokens)
+        self.widest = max(self.widest, len(tokens))
+        return self.inner.extend(tokens, cache, hidden=hidden)
+
+
+def test_equal_rows_are_decoded_once() -> None:
+    model = Counting(table_model(6))
+    same = [greedy(), sample(temperature=0.0), sample(top_k=1), sample(temperature=1e-6)]
+    list(decode(model, requests(same, ["ab", "cd"], seeds=(0, 1, 2), new=10)))
+    assert model.prefilled == 2
+    assert model.extended == 2 * 9  # 24 requests, but two distinct continuations
+
+
+def test_finished_requests_cost_nothing() -> None:
+    model = Counting(table_model(6, eos=[2]))
+    found = list(decode(model, requests([sample()], TEXTS, seeds=range(10), new=40), merge=False))
+    assert model.extended == sum(len(g.tokens) - 1 for g in found)
+
+
+def test_packing_bounds_the_rows_and_keeps_searches_apart() -> None:
+    asked = requests(MIXED, TEXTS, seeds=(0, 1))
+    batches = list(pack(asked, 10))
+    assert sorted(map(id, (r for b in batches for r in b))) == sorted(map(id, asked))
+    for batch in batches:
+        assert sum(r.strategy.width for r in batch) <= 10
+        assert len({r.strategy.width > 1 for r in batch}) == 1
+
+
+@dataclass(frozen=True)
+class Lookahead(Strategy[Tensor]):
+    """Proposes its tokens one step before they count, as contrastive search does."""
+
+    lag: ClassVar[int] = 1
+    needs_hidden: ClassVar[bool] = True
+
+    def start(self, prefill: Prefill) -> Tensor:
+        assert prefill.hidden is not None
+        assert prefill.hidden.shape[:2] == prefill.history.shape
+        return prefill.hidden[:, -1]
+
+    def step(self, view: View, state: Tensor) -> tuple[Step, Tensor]:
+        assert view.hidden is not None
+        assert torch.equal(view.hidden[view.step == 0 :], state[view.step == 0 :]) or view.step > 0
+        return Step(view.logits.argmax(-1), done=torch.zeros(len(state), dtype=torch.bool)), view.hidden
+
+    def finish(self, history: Tensor, values: Tensor, state: Tensor, request: int) -> Finished:
+        return Finished(history[0, :-1], values[0, :-1])
+
+
+def test_a_strategy_may_lag_and_see_hidden_states() -> None:
+    model = table_model(6)
+    late = {g.request.prompt.id: g.tokens for g in decode(model, requests([Lookahead()], TEXTS))}
+    assert late == {g.request.prompt.id: g.tokens for g in decode(model, requests([greedy()], TEXTS))}
