@@ -19,7 +19,6 @@ help: ## this list
 demo: .venv/installed ## decode with beam search, then compare strategies; well under a minute
 	$(BIN)/python -m harness strategy=beam
 	$(BIN)/python -m harness -m strategy=greedy,temperature,top_k,top_p prompts.limit=32
-	@echo "Read the two reports:" && ls -t results/*/report.* | head -n 2
 
 # One thread per worker: two workers of two threads each on two cores are slower than two workers of one.
 test: .venv/installed ## every test, in parallel

@@ -45,8 +45,15 @@ def compose(cfg: DictConfig) -> float | None:
 def main() -> None:
     """Compose, then decode everything at once."""
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    # Hydra's own documentation writes +experiment=…, for configs without the group; this one has it.
+    sys.argv[1:] = [
+        argument.removeprefix("+") if argument.startswith("+experiment=") else argument for argument in sys.argv[1:]
+    ]
     try:
-        compose()
+        try:
+            compose()
+        except OSError as error:  # Hydra makes the folder of a run before it calls us
+            raise InputError(f"the results folder {error.filename} cannot be made: {error.strerror}") from None
         sweep.run()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -25,7 +25,7 @@ METRICS = ("repetition", "loops", "distinct", "perplexity", "mauve", "length")
 
 
 def load_model(name: str = "pocket-m", **knobs: Any) -> LanguageModel:
-    """A model of `conf/model` by its name, with knobs of its yaml: load_model("hf", name="path/or/hub-id").
+    """A model of `conf/model` by its name, with knobs of its yaml, as in `load_model("hf", name="some/directory")`.
 
     Raises:
         InputError: there is no such yaml, or the model cannot be found or loaded.
@@ -36,7 +36,7 @@ def load_model(name: str = "pocket-m", **knobs: Any) -> LanguageModel:
 
 
 def load_prompts(source: str = "fables", **knobs: Any) -> list[Prompt]:
-    """A prompt set of `conf/prompts`: load_prompts("file", path="prompts.jsonl", limit=100).
+    """A prompt set of `conf/prompts` with knobs of its yaml, as in `load_prompts("file", path="mine.jsonl")`.
 
     Raises:
         InputError: there is no such yaml, or its source cannot be read.
@@ -46,7 +46,7 @@ def load_prompts(source: str = "fables", **knobs: Any) -> list[Prompt]:
 
 
 def load_strategy(name: str, **knobs: Any) -> Strategy[Any]:
-    """A strategy of `conf/strategy`: load_strategy("top_p", top_p=0.95, temperature=0.7).
+    """A strategy of `conf/strategy` with knobs of its yaml, as in `load_strategy("top_p", top_p=0.95)`.
 
     Raises:
         InputError: there is no such yaml, or a knob is unknown or out of its range.

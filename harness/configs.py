@@ -13,7 +13,7 @@ CONF = next(d for d in (_HERE / "conf", _HERE.parent / "conf") if d.is_dir())
 
 
 def options(group: str) -> list[str]:
-    """The names of a group's yamls: options("strategy") -> ["beam", "greedy", ...]."""
+    """The names of a group's yamls, in alphabetical order."""
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 

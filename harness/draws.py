@@ -14,8 +14,8 @@ def uniforms(seed: int, prompt_id: str, sample: int, steps: int, row: int = 0) -
     """[steps] draws in [0, 1), fixed by the arguments alone; asking for more steps keeps the earlier ones.
 
     The bits come from Philox (Salmon et al., 2011) under a key that hashes (seed, prompt id, sample, row), and are
-    scaled here: NumPy promises a stable bit stream, but not a stable `Generator.random`. The strategy is left out of the
-    key on purpose: under the same draws two strategies differ only by what they do (common random numbers).
+    scaled here: NumPy promises a stable bit stream, but not a stable `Generator.random`. The strategy is left out of
+    the key on purpose: under the same draws two strategies differ only by what they do (common random numbers).
 
     Args:
         seed: the sweep's seed.
@@ -26,7 +26,7 @@ def uniforms(seed: int, prompt_id: str, sample: int, steps: int, row: int = 0) -
     """
     key = blake2s(f"{seed}|{sample}|{row}|{prompt_id}".encode(), digest_size=16).digest()
     bits = np.random.Philox(key=np.frombuffer(key, "<u8")).random_raw(steps)
-    return (bits >> np.uint64(11)) * 2.0**-53  # the upper 53 bits: what a float64 in [0, 1) can hold
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53  # the upper 53 bits: what a float64 in [0, 1) can hold
 
 
 _GOLDEN, _MIX_1, _MIX_2 = -0x61C8864680B583EB, -0x40A7B892E31B1A47, -0x6B2FB644ECCEEE15

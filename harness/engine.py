@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -130,7 +130,9 @@ def decode_batch(model: LanguageModel, batch: Sequence[Request], *, merge: bool 
         if not groups:
             return
         parents, tokens = _nodes(groups, model.vocab, merge=merge)
-        if len(parents) != len(output.logits) or not torch.equal(parents, torch.arange(len(parents), device=parents.device)):
+        if len(parents) != len(output.logits) or not torch.equal(
+            parents, torch.arange(len(parents), device=parents.device)
+        ):
             cache.select(parents)
         output = model.extend(tokens, cache, hidden=hidden)
 
@@ -210,7 +212,7 @@ def _over(groups: Sequence[Group], moves: Sequence[Step], step: int, eos: frozen
         flags.append(done | (g.limits + g.strategy.lag <= step))
     over = torch.cat(flags).tolist()
     starts = np.cumsum([0, *(len(g.requests) for g in groups)])
-    return [over[a:b] for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [over[a:b] for a, b in pairwise(starts)]
 
 
 def _finish(group: Group, over: Sequence[bool], model: LanguageModel) -> Iterator[Generation]:
@@ -253,7 +255,7 @@ def _nodes(groups: Sequence[Group], vocab: int, *, merge: bool) -> tuple[Tensor,
     """The distinct (node, token) pairs that the rows of all groups extend; every row's node becomes its pair's."""
     pair = torch.cat([g.node * vocab + g.history[:, -1] for g in groups])
     if merge:
-        pair, index = pair.unique(return_inverse=True)
+        pair, index = torch.unique(pair, return_inverse=True)
     else:
         index = torch.arange(len(pair), device=pair.device)
     at = 0

@@ -42,8 +42,9 @@ _PARTS = "generations.part-*.parquet"
 class GenerationWriter:
     """Writes a job's generations while they come.
 
-    Parquet files cannot be appended to: every `chunk` rows become a part file of their own, and `close` merges the parts
-    into generations.parquet. A process that dies loses the rows since the last part; `read_generations` finds the rest.
+    Parquet files cannot be appended to: every `chunk` rows become a part file of their own, and `close` merges the
+    parts into generations.parquet. A process that dies loses the rows since the last part; `read_generations` finds the
+    rest.
 
         with GenerationWriter(folder) as writer:
             writer.append(rows)
@@ -122,4 +123,5 @@ def read_generations(folder: Path) -> pd.DataFrame:
     if not files:
         raise FileNotFoundError(f"{whole}: no such file, and no parts of it")
     # ParquetFile, not read_table: that one takes a folder named `temperature=0.7` for a column.
-    return pa.concat_tables([pq.ParquetFile(file).read() for file in files]).to_pandas()
+    frame: pd.DataFrame = pa.concat_tables([pq.ParquetFile(file).read() for file in files]).to_pandas()
+    return frame

@@ -108,7 +108,8 @@ def check(factory: Callable[..., Any], name: str, value: Any, shown: str) -> Any
             "".join(f"[{part}]" for part in e["loc"]) + " " * bool(e["loc"]) + e["msg"][0].lower() + e["msg"][1:]
             for e in error.errors(include_url=False)
         )
-        raise InputError(f"{shown}: {reasons}") from None
+        allowed = _range(_hints(inspect.unwrap(factory))[name])
+        raise InputError(f"{shown}: {reasons}{f' (allowed: {allowed})' if allowed else ''}") from None
 
 
 def _frozen(value: Any) -> Any:
@@ -116,11 +117,22 @@ def _frozen(value: Any) -> Any:
     return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
 
 
+def _range(hint: Any) -> str:
+    """What a knob's annotation allows, as one writes it: "0 < value <= 1"; empty where it bounds nothing."""
+    bounds = [each for field in getattr(hint, "__metadata__", ()) for each in getattr(field, "metadata", ())]
+    lower = next((f"{b.gt} < " for b in bounds if hasattr(b, "gt")), "")
+    lower = next((f"{b.ge} <= " for b in bounds if hasattr(b, "ge")), lower)
+    upper = next((f" < {b.lt}" for b in bounds if hasattr(b, "lt")), "")
+    upper = next((f" <= {b.le}" for b in bounds if hasattr(b, "le")), upper)
+    return f"{lower}value{upper}" if lower or upper else ""
+
+
+@functools.cache
+def _hints(factory: Callable[..., Any]) -> dict[str, Any]:
+    hints = get_type_hints(factory.__init__ if inspect.isclass(factory) else factory, include_extras=True)
+    return {name: hint for name, hint in hints.items() if name != "return"}
+
+
 @functools.cache
 def _adapters(factory: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
-    target = factory.__init__ if inspect.isclass(factory) else factory
-    hints = get_type_hints(target, include_extras=True)
-    hints.pop("return", None)
-    return {name: TypeAdapter(hint, config=_STRICT) for name, hint in hints.items()}
-
-
+    return {name: TypeAdapter(hint, config=_STRICT) for name, hint in _hints(factory).items()}

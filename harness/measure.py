@@ -17,8 +17,12 @@ def measure(corpus: Corpus, metrics: Iterable[Metric], tools: Tools) -> list[Sco
 
 
 def record(scores: Sequence[Score], corpus: Corpus, references: Sequence[ScoreRecord] = ()) -> list[ScoreRecord]:
-    """The scores as they are kept: with an interval over prompts where a score can be resampled, and beside the same
-    score of the references where they have one.
+    """The scores as they are kept, with an interval over prompts where a score can be resampled.
+
+    Args:
+        scores: from `measure`.
+        corpus: what they were measured on.
+        references: the scores of the references, to stand beside those of the same name.
     """
     human = {each.name: each.value for each in references}
     records = []

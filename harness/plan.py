@@ -131,7 +131,9 @@ def labels(jobs: Sequence[Job]) -> list[str]:
     named = []
     for job in jobs:
         name = job.choices["strategy"]
-        knobs = [o.removeprefix("strategy.").lstrip("+") for o in job.overrides if o.lstrip("+").startswith("strategy.")]
+        knobs = [
+            o.removeprefix("strategy.").lstrip("+") for o in job.overrides if o.lstrip("+").startswith("strategy.")
+        ]
         shown = ", ".join(k.removeprefix("strategy.").removeprefix(f"{name}=") for k in knobs)
         parts = [f"{name}({shown})" if shown else name, *(_choice(job, key) for key in varying)]
         named.append(" ".join([*parts, *(f"{key}={job.config[key]}" for key in numbers)]))

@@ -10,6 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from harness import __version__
+
+_CHECKOUT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "hydra-core", "mauve-text")
 
 
@@ -25,7 +28,7 @@ def provenance(*, device: str, dtype: str, model: str, fingerprint: str, started
     """
     ended = datetime.now(UTC)
     return {
-        "harness": version("decoding-harness"),
+        "harness": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": {name: found for name in _PACKAGES if (found := version(name))},
@@ -48,7 +51,7 @@ def version(package: str) -> str | None:
         return None
 
 
-def git(checkout: Path = Path(__file__).resolve().parents[1]) -> dict[str, Any] | None:
+def git(checkout: Path = _CHECKOUT) -> dict[str, Any] | None:
     """{commit, dirty} of the checkout that the harness runs from; None where it is installed or git does not answer.
 
     Dirty means that tracked files differ from the commit; new files do not count, as a run makes some itself.

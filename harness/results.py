@@ -1,8 +1,8 @@
 """Result folders: what a run leaves, written and read. results/README.md describes every file.
 
-A job's folder is begun with `begin_job`, filled by `GenerationWriter`, `write_items` and `write_json`, and complete once
-`write_scores` has run. A sweep's folder holds the folders of its jobs; that of a single job is the job's own. All files
-are written under a temporary name and renamed.
+A job's folder is begun with `begin_job`, filled by `GenerationWriter`, `write_provenance` and `write_items`, and
+complete once `write_scores` has run. A sweep's folder holds the folders of its jobs; that of a single job is the job's
+own. All files are written under a temporary name and renamed.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ REFERENCE_SCHEMA = pa.schema(
         "tokens": SCHEMA.field("tokens").type,
         "logprob": SCHEMA.field("logprob").type,
         "entropy": SCHEMA.field("entropy").type,
+        "rank": SCHEMA.field("rank").type,
     }
 )
 
@@ -67,7 +68,7 @@ class ScoreRecord:
     signature: str
     low: float | None = None  # the interval, where one was made
     high: float | None = None
-    method: str | None = None  # how it was made: "95% percentile bootstrap over 256 prompts"
+    method: str | None = None  # how it was made, as `harness.stats` says it: bca, percentile
     notes: tuple[str, ...] = ()
     reference: float | None = None  # the same score of the reference texts; None: they have none
 
@@ -84,7 +85,7 @@ class References:
     """The reference texts as one model reads them, and their scores."""
 
     label: str  # the row's name in a table: "reference"; "reference pocket-s" where several models read them
-    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, logprob, entropy
+    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, logprob, entropy, rank
     scores: list[ScoreRecord]
 
 
@@ -254,9 +255,10 @@ def _plain(score: ScoreRecord) -> dict[str, Any]:
 
 
 def _record(score: Mapping[str, Any]) -> ScoreRecord:
-    numbers = {k: None if score[k] is None else float(score[k]) for k in ("low", "high", "reference")}
     value = math.nan if score["value"] is None else float(score["value"])
-    return replace(ScoreRecord(**score), value=value, notes=tuple(score["notes"]), **numbers)
+    low, high, reference = (None if score[k] is None else float(score[k]) for k in ("low", "high", "reference"))
+    record = ScoreRecord(**score)
+    return replace(record, value=value, low=low, high=high, reference=reference, notes=tuple(score["notes"]))
 
 
 def _json(path: Path) -> Any:

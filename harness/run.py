@@ -25,10 +25,12 @@ from harness.models.loading import load
 from harness.plan import Plan, command, key_of
 from harness.progress import Progress
 from harness.provenance import provenance
+from harness.report.terminal import print_table
 from harness.results import (
     References,
     begin_job,
     items_frame,
+    read_sweep,
     write_items,
     write_provenance,
     write_references,
@@ -65,10 +67,10 @@ def execute(plans: Sequence[Plan]) -> None:
         _begin(world)
         frames = _decode(world)
         with Progress(f"measuring {model.name}", len(members)) as progress:
-            for same in _same_references(world):
-                references.append(_measure(world, same, frames, featurizer, progress))
+            references.extend(_measure(world, same, frames, featurizer, progress) for same in _same_references(world))
         write_references(folder, references)
-    report.write(folder)
+    written = report.write(folder, **{k: v for k, v in plans[0].job.config["report"].items() if k != "factory"})
+    print_table(read_sweep(folder), written)
 
 
 def _featurizer(plans: Sequence[Plan]) -> Featurizer | None:
@@ -94,7 +96,8 @@ def _label(world: World, plan: Plan) -> str:
 def _begin(world: World) -> None:
     for p in world.plans:
         config = p.job.config
-        ids = blake2s("".join(prompt.id for prompt in p.prompts).encode(), digest_size=4).hexdigest()
+        texts = "".join(f"{each.id}{each.reference}" for each in p.prompts)  # an id is a hash of the prompt alone
+        digest = blake2s(texts.encode(), digest_size=4).hexdigest()
         begin_job(
             p.job.folder,
             label=p.label,
@@ -103,7 +106,7 @@ def _begin(world: World) -> None:
             reference=_label(world, p),
             signature=job_signature(
                 model=f"{world.model.name}@{world.model.fingerprint[:12]}",
-                prompts=f"{p.job.choices['prompts']}[{len(p.prompts)}]@{ids}",
+                prompts=f"{p.job.choices['prompts']}[{len(p.prompts)}]@{digest}",
                 new=p.max_new_tokens,
                 samples=p.samples,
                 seed=p.seed,

@@ -7,7 +7,7 @@ The name comes first, then the fields in the order in which they were given, the
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from harness import __version__
 
@@ -85,4 +85,4 @@ def _shown(value: object) -> str:
 
 def _escaped(text: str) -> str:
     """`text` without what has a meaning in a signature or would break its line."""
-    return "".join(f"%{ord(c):02X}" if c in "%|" or ord(c) < 32 else c for c in text)
+    return "".join(quote(c) if c in "%|" or not c.isprintable() else c for c in text)

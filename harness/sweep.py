@@ -58,7 +58,24 @@ def run() -> None:
     jobs, enlisted[:] = list(enlisted), []
     if not jobs:
         return
+    from harness.errors import InputError
     from harness.plan import plan
+
+    try:
+        plans = plan(jobs)
+    except InputError:
+        _leave_nothing(jobs)
+        raise
     from harness.run import execute
 
-    execute(plan(jobs))
+    execute(plans)
+
+
+def _leave_nothing(jobs: list[Job]) -> None:
+    """Remove the folders that Hydra made for jobs that never began; what was in them before stays."""
+    for folder in dict.fromkeys([*(job.folder for job in jobs), *(job.sweep_folder for job in jobs)]):
+        inside = list(folder.iterdir()) if folder.is_dir() else [folder]
+        if all(path.name == "multirun.yaml" for path in inside):
+            for path in inside:
+                path.unlink()
+            folder.rmdir()

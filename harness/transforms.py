@@ -1,7 +1,8 @@
 """Transforms: pure functions on rows of logits, composed by `chain`.
 
 A factory returns None where its knob is at the value that changes nothing, so an absent transform costs nothing.
-Every transform maps [rows, vocab] logits to [rows, vocab] logits, leaves its input alone, and treats each row by itself.
+Every transform maps [rows, vocab] logits to [rows, vocab] logits, leaves its input alone, and treats each row by
+itself.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every test shares: no network, one thread, and tiny random models of three architectures in local directories."""
+"""What every test shares: no network, one thread, and tiny random models of three architectures."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
 
+from tests.tiny_models import byte_level_tokenizer, save_tiny
+
 torch.set_num_threads(1)  # the tensors are tiny: more threads only wait for each other
 settings.register_profile("harness", deadline=None)
 settings.load_profile("harness")
-
-WORDS = (
-    "the old fox said to the young crow that the cheese was good and the crow said that it was not for the fox "
-    "once upon a time there was a king who had three sons and the youngest of them went out into the wide world"
-)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +77,9 @@ def tiny_neox_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         bos_token_id=0,
         eos_token_id=0,
     )
-    return save_tiny(tmp_path_factory.mktemp("models") / "tiny-neox", GPTNeoXForCausalLM, config, byte_level_tokenizer())
+    return save_tiny(
+        tmp_path_factory.mktemp("models") / "tiny-neox", GPTNeoXForCausalLM, config, byte_level_tokenizer()
+    )
 
 
 @pytest.fixture(params=["gpt2", "llama", "neox"])
@@ -89,31 +87,3 @@ def tiny_dir(request: pytest.FixtureRequest) -> Path:
     """Each of the three."""
     path: Path = request.getfixturevalue(f"tiny_{request.param}_dir")
     return path
-
-
-def save_tiny(path: Path, architecture: Any, config: Any, tokenizer: Any, dtype: torch.dtype = torch.float32) -> Path:
-    """A random model and its tokenizer as a local directory; always the same weights."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        architecture(config).to(dtype).save_pretrained(path)
-    tokenizer.save_pretrained(path)
-    return path
-
-
-def byte_level_tokenizer(bos: str | None = None) -> Any:
-    """A byte-level BPE of 300 tokens; with `bos`, one that begins every text with it."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
-    from transformers import PreTrainedTokenizerFast
-
-    inner = Tokenizer(models.BPE())
-    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    inner.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<s>", "</s>", "<|im_end|>"]
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    inner.train_from_iterator(
-        [WORDS], trainers.BpeTrainer(vocab_size=300, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
-    )
-    if bos is None:
-        return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token=special[0], eos_token=special[0])
-    inner.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, special.index(bos))])
-    return PreTrainedTokenizerFast(tokenizer_object=inner, bos_token=bos, eos_token="</s>")

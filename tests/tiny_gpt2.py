@@ -25,7 +25,7 @@ class TokenCache:
 
 @dataclass
 class TinyGPT2:
-    """A `harness.models.base.LanguageModel` that runs every sequence anew, right-padded: slow, and hard to get wrong."""
+    """A `harness.models.base.LanguageModel` that runs all tokens anew, right-padded: slow, and hard to get wrong."""
 
     network: Any
     eos: frozenset[int] = frozenset()

@@ -173,7 +173,9 @@ def main() -> None:
                 model.eval()
                 with torch.no_grad():
                     drawn = np.random.default_rng(1)
-                    row[4] = round(float(np.mean([loss_of(batch(held, drawn, CONTEXT, device)).item() for _ in range(8)])), 4)
+                    row[4] = round(
+                        float(np.mean([loss_of(batch(held, drawn, CONTEXT, device)).item() for _ in range(8)])), 4
+                    )
                 model.train()
             log.writerow(row)
             curve.flush()

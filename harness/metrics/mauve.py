@@ -78,8 +78,10 @@ def histograms(p: Features, q: Features, buckets: int, seed: int) -> tuple[Float
         seed: of the clustering.
     """
     from mauve import compute_mauve
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    with _quiet():
+    # The values are the same under any number of threads; on a small busy machine several are 20 times slower than one.
+    with _quiet(), threadpool_limits(1):
         found = compute_mauve(p_features=p, q_features=q, num_buckets=int(buckets), seed=seed)
     return found.p_hist, found.q_hist
 
@@ -108,12 +110,15 @@ class Mauve(Metric):
     a note. No interval: a resample repeats texts, and the clustering takes repeated texts for a cluster.
 
     Attributes:
+        featurizer: whose hidden states are the features, as a model of `conf/model`; `auto` lets the harness choose one
+            for all jobs. Read by who makes `Tools.features`; the signature says what those came from.
         num_buckets: clusters; `auto` is a tenth of the smaller side's texts, at least two.
         scaling_factor: the paper's c.
         seeds: clustering seeds 25, 26, … to average over.
         max_tokens: cut both sides to so many of the model's tokens; None takes them as they are.
     """
 
+    featurizer: str = "auto"
     num_buckets: Literal["auto"] | Annotated[int, Field(ge=2)] = "auto"
     scaling_factor: Positive = 5.0
     seeds: PositiveCount = 3

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools, mean_of, ratio
-from harness.metrics.ngrams import UNIT_NAMES, Unit, ngrams, units
+from harness.metrics.ngrams import UNIT_NAMES, Unit, per_text, units
 from harness.signature import sign
 
 
@@ -37,8 +37,8 @@ class Repetition(Metric):
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """One score per size."""
-        found = ngrams(units(corpus, self.unit), self.sizes)
-        return [self._score(grams.size, *grams.per_text(len(corpus.texts))) for grams in found]
+        sequences = units(corpus, self.unit)
+        return [self._score(size, *per_text(sequences, size)) for size in self.sizes]
 
     def _score(self, size: int, different: NDArray[np.int64], total: NDArray[np.int64]) -> Score:
         name = f"rep-{size}"

@@ -40,8 +40,8 @@ def cached(repo: str, revision: str | None, shown: str) -> Path | None:
     return None
 
 
-def commit(repo: str, revision: str | None, shown: str) -> str:
-    """Ask the hub which commit a model is at, and whether it has what it takes: one request of a few seconds at most.
+def ask(repo: str, revision: str | None, shown: str) -> None:
+    """Ask the hub whether it has a model that can be loaded: one request of a few seconds at most.
 
     Raises:
         InputError: the hub cannot be reached, or does not have the model, the revision or safetensors.
@@ -51,7 +51,8 @@ def commit(repo: str, revision: str | None, shown: str) -> str:
 
     if constants.HF_HUB_OFFLINE:
         raise InputError(
-            f"{shown}: is not complete in the local cache, and HF_HUB_OFFLINE forbids to ask the hub; {_INSTEAD}"
+            f"{shown}: the local cache does not hold its config, safetensors and tokenizer, and HF_HUB_OFFLINE keeps "
+            f"the hub from being asked; {_INSTEAD}"
         )
     try:
         info = HfApi().model_info(repo, revision=revision, timeout=TIMEOUT)
@@ -73,10 +74,9 @@ def commit(repo: str, revision: str | None, shown: str) -> str:
     files = {file.rfilename for file in info.siblings or ()}
     if files and not files & {directory.SINGLE, directory.INDEX}:
         raise InputError(f"{shown}: the hub has no safetensors of this model, and other formats are not read")
-    return str(info.sha)
 
 
-def download(repo: str, commit: str, shown: str) -> Path:
+def download(repo: str, revision: str | None, shown: str) -> Path:
     """Fetch what loading needs, and nothing else, into the local cache; the hub's own progress bar shows it.
 
     Raises:
@@ -86,7 +86,7 @@ def download(repo: str, commit: str, shown: str) -> Path:
 
     try:
         path = snapshot_download(
-            repo, revision=commit, allow_patterns=_FILES, ignore_patterns=["*/*"], etag_timeout=TIMEOUT
+            repo, revision=revision, allow_patterns=_FILES, ignore_patterns=["*/*"], etag_timeout=TIMEOUT
         )
     except Exception as error:  # which library raises here depends on the version of huggingface_hub
         raise InputError(

@@ -50,12 +50,8 @@ class HuggingFaceModel:
         head = network.get_output_embeddings()
         self.vocab: int = config.vocab_size if head is None else head.weight.shape[0]
         self.context: int | None = getattr(config, "max_position_embeddings", None)
-        self.eos = _ids(network.generation_config.eos_token_id, config.eos_token_id, tokenizer.eos_token_id)
+        self.eos = _ids(*(getattr(x, "eos_token_id", None) for x in (network.generation_config, config, tokenizer)))
         self._accepts = frozenset(inspect.signature(network.forward).parameters)
-        if "past_key_values" not in self._accepts:
-            raise InputError(
-                f"{name}: {type(network).__name__} keeps no keys and values of its past, as decoding needs"
-            )
         largest = max(tokenizer.get_vocab().values(), default=-1)
         if largest >= self.vocab:
             raise InputError(f"{name}: the tokenizer has token {largest}, the model only the logits of {self.vocab}")
@@ -73,8 +69,11 @@ class HuggingFaceModel:
         place = torch.arange(longest, device=self.device) - (longest - lengths)[:, None]
         mask = (place >= 0).long()
         out, states = self._run(tokens, place.clamp(min=0), hidden=hidden, attention_mask=mask, use_cache=True)
-        cache = KeyValueCache(out.past_key_values, mask, lengths)
-        return Output(self._real(out.logits[:, -1]), states), cache
+        past = getattr(out, "past_key_values", None)  # a state-space model has none, nor has one that reads both ways
+        if past is None:
+            kind = type(self.network).__name__
+            raise InputError(f"{self.name}: {kind} keeps no keys and values of the past, which decoding needs")
+        return Output(self._real(out.logits[:, -1]), states), KeyValueCache(past, mask, lengths)
 
     @torch.no_grad()
     def extend(self, tokens: Tensor, cache: Cache, *, hidden: bool = False) -> Output:

@@ -18,7 +18,7 @@ from harness.models.base import LanguageModel
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Dtype = Literal["auto", "float32", "float64", "bfloat16", "float16"]
-DeviceMap = str | dict[str, str | int] | None
+DeviceMap = str | dict[str, Any] | None
 
 _REPO_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
@@ -32,9 +32,7 @@ class Found:
 
     name: str  # what a table calls it
     shown: str  # what a message calls it
-    path: Path | None  # None: to be downloaded
-    repo: str = ""
-    commit: str = ""
+    path: Path | None  # None: on the hub, to be downloaded
 
 
 def preflight(node: Mapping[str, Any]) -> None:
@@ -108,7 +106,8 @@ def locate(
     title = name.rpartition("/")[2] + (f"@{revision}" if revision else "")
     if found := hub.cached(name, revision, shown):
         return Found(title, shown, found)
-    return Found(title, shown, None, name, hub.commit(name, revision, shown))
+    hub.ask(name, revision, shown)
+    return Found(title, shown, None)
 
 
 @preceded_by(locate)
@@ -136,7 +135,7 @@ def hf(
     found = locate(name, revision, device, dtype, device_map)
     path = found.path
     if path is None:
-        path = hub.download(found.repo, found.commit, found.shown)
+        path = hub.download(str(name), revision, found.shown)
         directory.check(path, found.shown)
     from harness.models.checkpoint import from_directory
 

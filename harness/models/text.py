@@ -71,7 +71,7 @@ class Text:
         return bytes(byte_of[c] for c in symbol).decode("utf-8", errors="backslashreplace")
 
     def _after_anchor(self, tokens: Sequence[int], *, skip_special: bool) -> str:
-        start = self._decode(self._anchor)
+        start = self._decode(self._anchor, skip_special=skip_special)
         text = self._decode([*self._anchor, *tokens], skip_special=skip_special)
         return text.removeprefix(start) if text.startswith(start) else self._decode(tokens, skip_special=skip_special)
 

@@ -31,7 +31,7 @@ def identified(pairs: Iterable[tuple[str, str | None]]) -> list[Prompt]:
     for text, reference in pairs:
         for part in (text, reference or ""):
             if not _writable(part):
-                raise InputError(f"prompt {part!r}: holds half of a surrogate pair, which is not Unicode text")
+                raise InputError(f"prompt {part!r:.60}: holds half of a surrogate pair, which is not Unicode text")
         digest = blake2s(text.encode(), digest_size=6).hexdigest()
         prompts.append(Prompt(digest if not seen[digest] else f"{digest}-{seen[digest] + 1}", text, reference))
         seen[digest] += 1

@@ -97,5 +97,5 @@ def _text(where: str, values: Mapping[str, object], column: str) -> str | None:
         raise InputError(f"{where}: there is no column '{column}'; there are: {', '.join(map(str, values)) or 'none'}")
     value = values[column]
     if value is not None and not isinstance(value, str):
-        raise InputError(f"{where}: column '{column}' is {value!r} ({type(value).__name__}), and must be text")
+        raise InputError(f"{where}: column '{column}' is {value!r:.60} ({type(value).__name__}), and must be text")
     return value

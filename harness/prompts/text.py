@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from harness.errors import InputError
 from harness.knobs import PositiveCount, checked
 from harness.prompts.base import Prompt, first
 
 
 @checked
-def text(text: str | Sequence[str] | None = None, limit: PositiveCount | None = None) -> list[Prompt]:
+def text(text: str | tuple[str, ...] | None = None, limit: PositiveCount | None = None) -> list[Prompt]:
     """One prompt, or several. The empty text is a prompt too: the model then starts from nothing (unconditional).
 
     Args:
-        text: the prompt, or a list of prompts.
+        text: the prompt, or several.
         limit: how many, from the front; None: all.
 
     Raises:

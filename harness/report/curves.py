@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from harness.results import JobResult, References
 
 Values = NDArray[np.float64]
 
+NOISY = 200  # of fewer texts single positions jump about
 OVERLAY = 7  # more lines than this get a panel each
 
 
@@ -66,7 +69,10 @@ ENTROPY = Measure(
 
 
 def along(measure: Measure, frames: Sequence[pd.DataFrame]) -> Values:
-    """[positions] the measure summed up over the texts of all frames, as far as a quarter of the texts reaches."""
+    """[positions] the measure summed up over the texts of all frames, as far as a quarter of the texts reaches.
+
+    Of fewer than `NOISY` texts a running mean is given.
+    """
     rows = [values for frame in frames for values in measure.values(frame)]
     lengths = np.array([len(values) for values in rows], dtype=np.int64)
     if not len(rows) or not lengths.max():
@@ -75,7 +81,13 @@ def along(measure: Measure, frames: Sequence[pd.DataFrame]) -> Values:
     square = np.full((len(rows), longest), np.nan)
     for row, values in zip(square, rows, strict=True):
         row[: len(values)] = values[:longest]
-    return measure.centre(square)
+    return _smooth(measure.centre(square)) if len(rows) < NOISY else measure.centre(square)
+
+
+def _smooth(values: Values) -> Values:
+    """The running mean of five positions, of fewer at the ends."""
+    ones = np.ones(min(5, len(values) - 1 + len(values) % 2))  # an odd number of them, and no more than there are
+    return np.asarray(np.convolve(values, ones, "same") / np.convolve(np.ones(len(values)), ones, "same"))
 
 
 def draw(measure: Measure, jobs: Sequence[JobResult], references: Sequence[References]) -> Figure | None:
@@ -94,6 +106,7 @@ def draw(measure: Measure, jobs: Sequence[JobResult], references: Sequence[Refer
     rows = math.ceil(len(sets) / columns)
     figure = style.new(6.8 if columns == 1 else 4.4 * columns, 3.6 if rows == 1 else 3.2 * rows)
     grid = _grid(figure, rows, columns, len(sets), measure.axis)
+    written: list[tuple[Axes, list[labels.Label]]] = []
     for axes, panel in zip(grid, sets, strict=True):
         ends = []
         for series in panel.series:
@@ -101,28 +114,37 @@ def draw(measure: Measure, jobs: Sequence[JobResult], references: Sequence[Refer
             look = series.look
             every = max(1, len(values) // 7)
             _line(axes, values, color=look.colour, ls=look.dash, marker=look.marker, ms=4, markevery=every)
-            ends += _end(values, series.label, look.colour)
+            ends += _end(values, series.label, look.colour, look.marker)
         _line(axes, human[id(panel)], color=style.REFERENCE, lw=2.2)
         ends += _end(human[id(panel)], "reference", style.REFERENCE)
         axes.set_title(panel.title)
-        labels.at_ends(axes, ends)
+        written.append((axes, ends))
+    low, high = grid[0].get_ylim()
+    grid[0].set_ylim(min(low, -0.03 * high), high)
+    labels.at_ends(figure, written)
     return figure
 
 
 def _apart(measure: Measure, sets: list[Panel], lines: dict[int, Values], human: dict[int, Values]) -> Figure:
-    """Small multiples: each strategy over the others in grey and the reference in black."""
+    """Small multiples: each strategy over the others in grey and the reference in black.
+
+    The margins are set by hand: matplotlib's layout engine takes many seconds for 25 panels.
+    """
     cells = [(panel, series) for panel in sets for series in panel.series]
     columns = math.ceil(math.sqrt(len(cells)))
     rows = math.ceil(len(cells) / columns)
-    figure = style.new(1.2 + 1.75 * columns, 0.7 + 1.45 * rows)
+    width, height = 0.75 + 1.8 * columns, 0.6 + 1.5 * rows
+    figure = style.new(width, height, layout=None)
+    figure.subplots_adjust(0.7 / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.35 / height, wspace=0.1, hspace=0.42)
     for axes, (panel, series) in zip(_grid(figure, rows, columns, len(cells), measure.axis), cells, strict=True):
-        for other in panel.series:
-            if other is not series:
-                _line(axes, lines[id(other)], color=style.QUIET, lw=0.6)
+        others = [np.append(lines[id(other)], np.nan) for other in panel.series if other is not series]
+        steps = [np.arange(1, len(values) + 1) for values in others]
+        if others:  # as one line with gaps
+            axes.plot(np.concatenate(steps), np.concatenate(others), color=style.QUIET, lw=0.6)
         _line(axes, human[id(panel)], color=style.REFERENCE, lw=1.2, ls=(0, (1, 1)))
         _line(axes, lines[id(series)], color=style.COLOURS[0], lw=1.6)
-        title = series.label if not panel.title else f"{series.label}\n{panel.title}"
-        axes.set_title(title, fontsize=7)
+        title = wrap(f"{series.label} {panel.title}".strip(), 32)
+        axes.set_title("\n".join(title[:2]) + "…" * (len(title) > 2), fontsize=7)
     return figure
 
 
@@ -130,17 +152,17 @@ def _grid(figure: Figure, rows: int, columns: int, used: int, axis: str) -> list
     """The first `used` axes of a grid, with the two axis labels written once."""
     cells = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for axes in cells[used:]:
-        axes.set_visible(False)
-    for above in cells[max(0, used - columns) : used]:  # the lowest visible one of every column keeps its numbers
-        above.tick_params(labelbottom=True)
+        axes.remove()
+    for lowest in cells[max(0, used - columns) : used]:
+        lowest.tick_params(labelbottom=True)
     figure.supxlabel("token of the continuation", fontsize=9)
     figure.supylabel(axis, fontsize=9)
     return cells[:used]
 
 
-def _line(axes: Axes, values: Values, **how: object) -> None:
+def _line(axes: Axes, values: Values, **how: Any) -> None:
     axes.plot(np.arange(1, len(values) + 1), values, **how)
 
 
-def _end(values: Values, text: str, colour: str) -> list[labels.Label]:
-    return [labels.Label(float(len(values)), float(values[-1]), text, colour)] if len(values) else []
+def _end(values: Values, text: str, colour: str, marker: str = "") -> list[labels.Label]:
+    return [labels.Label(float(len(values)), float(values[-1]), text, colour, marker)] if len(values) else []

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_MARKDOWN = re.compile(r"[\\`*_\[\]|~$#]")  # what means something inside a line
+# What means something inside a line. An underscore between letters or digits does not.
+_MARKDOWN = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
 _HIDDEN = ("Cc", "Cf", "Cs", "Co")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -17,7 +18,7 @@ _LATEX = {
 
 
 def visible(text: str) -> str:
-    """`text` on one line: line ends as ↵, tabs as spaces, and characters that show nothing or turn the text around named.
+    """`text` on one line: line ends as ↵, tabs as spaces, and characters named that show nothing or turn it around.
 
     Unicode's control, format, surrogate and private characters become `⟨U+202E⟩`; the joiners of emoji and of some
     scripts stay.

@@ -11,19 +11,20 @@ from matplotlib.figure import Figure
 
 from harness.report import style
 from harness.report.escape import visible
-from harness.report.plane import find
 from harness.report.series import common, grouped, key
-from harness.report.tables import FIRST
+from harness.report.tables import FIRST, find
 from harness.results import JobResult, References, ScoreRecord
 
 VALUES = 3  # fewer values of a knob are better read in the table
+TICKS = 5  # more of them would touch
 SHOWN = 6  # scores at most, in the order of FIRST
 
 
 def turned(jobs: Sequence[JobResult]) -> str | None:
     """The only knob of the strategy that differs between jobs, if it is a number with at least `VALUES` values."""
-    nodes = [job.config.get("strategy") for job in jobs]
-    if not nodes or not all(isinstance(node, dict) and node.keys() == nodes[0].keys() for node in nodes):
+    nodes = [node for job in jobs if isinstance(node := job.config.get("strategy"), dict)]
+    names = {job.choices.get("strategy") for job in jobs}
+    if len(names) != 1 or len(nodes) < len(jobs) or any(node.keys() != nodes[0].keys() for node in nodes):
         return None
     different = [name for name in nodes[0] if len({key(node[name]) for node in nodes}) > 1]
     if len(different) != 1:
@@ -34,7 +35,7 @@ def turned(jobs: Sequence[JobResult]) -> str | None:
 
 
 def draw(jobs: Sequence[JobResult], references: Sequence[References]) -> Figure | None:
-    """A panel per score: a line per model or other setting, a dot per seed, the interval as a band; None without a knob."""
+    """A panel per score: a line per model or other setting, a dot per seed, a band for the interval; None: no knob."""
     knob = turned(jobs)
     names = {score.name for job in jobs for score in job.scores if math.isfinite(score.value)}
     shown = [name for name in FIRST if name in names][:SHOWN]
@@ -50,13 +51,13 @@ def draw(jobs: Sequence[JobResult], references: Sequence[References]) -> Figure 
     for axes, name in zip(cells, shown, strict=False):
         for index, inside in enumerate(lines.values()):
             look = style.look(index)
-            label = visible(common(job.label for job in inside)) if len(lines) > 1 else "generations"
+            label = _name(inside, jobs) if len(lines) > 1 else "generations"
             _line(axes, knob, place, name, inside, look, label)
-            _reference(axes, name, inside, style.REFERENCE if len(lines) == 1 else look.colour)
+            _reference(axes, name, inside, look.colour if len(lines) > 1 else style.REFERENCE)
         _ticks(axes, values, place)
         axes.set(xlabel=visible(knob), title=name)
     for axes in cells[len(shown) :]:
-        axes.set_visible(False)
+        axes.remove()
     handles, texts = cells[0].get_legend_handles_labels()
     figure.legend(handles, texts, loc="outside lower center", ncols=min(4, len(texts)), frameon=False, fontsize=8)
     return figure
@@ -90,14 +91,22 @@ def _line(
             axes.plot(
                 [place[turn]] * len(seeds), seeds, ls="", marker=look.marker, ms=2.5, color=look.colour, alpha=0.5
             )
-    if mean and min(mean) > 0 and max(mean) / min(mean) > 20:
+    if name.startswith("perplexity") and mean and max(mean) / min(mean) > 20:
         axes.set_yscale("log")
+        style.plain_log(axes.yaxis)
+
+
+def _name(line: Sequence[JobResult], jobs: Sequence[JobResult]) -> str:
+    """What the labels of a line's jobs have in common, but for what all labels have: the model, say."""
+    everywhere = common(job.label for job in jobs).split()
+    words = common(job.label for job in line).split()
+    return visible(" ".join(word for word in words if word not in everywhere) or " ".join(words))
 
 
 def _reference(axes: Axes, name: str, jobs: Sequence[JobResult], colour: str) -> None:
     score = next((s for job in jobs if (s := find(job.scores, name)) and s.reference is not None), None)
     if score and score.reference is not None:
-        axes.axhline(score.reference, color=colour, lw=1.2, ls=(0, (1, 1.5)), label="reference")
+        axes.axhline(score.reference, color=colour, lw=1.2, ls=(0, (1, 1.5)), label=visible(jobs[0].reference or ""))
 
 
 def _places(values: Sequence[float]) -> dict[float, float]:
@@ -110,7 +119,7 @@ def _places(values: Sequence[float]) -> dict[float, float]:
 
 
 def _ticks(axes: Axes, values: Sequence[float], place: dict[float, float]) -> None:
-    if any(place[value] != value for value in values):
+    if len(values) <= TICKS or any(place[value] != value for value in values):
         axes.set_xticks([place[value] for value in values], [f"{value:g}" for value in values])
 
 

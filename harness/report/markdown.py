@@ -47,7 +47,7 @@ def _section(title: str, body: str) -> str:
 def _question(sweep: Sweep) -> str:
     if len(sweep.jobs) == 1:
         return f"What does {escape.markdown(sweep.jobs[0].label)} make of the prompts?"
-    if sweep.references:
+    if any(each.scores for each in sweep.references):
         return f"Which of {len(sweep.jobs)} jobs comes closest to the reference texts?"
     return f"How do {len(sweep.jobs)} jobs differ?"
 
@@ -61,11 +61,12 @@ def _setting(sweep: Sweep) -> str:
         )
 
     rows = pd.concat([job.generations[["prompt_id", "seed", "sample"]] for job in sweep.jobs])
-    lengths = {job.config.get("max_new_tokens") for job in sweep.jobs} - {None}
+    lengths = {int(job.config["max_new_tokens"]) for job in sweep.jobs if "max_new_tokens" in job.config}
     seeds = sorted(map(int, rows["seed"].unique()))
     samples = int(rows["sample"].nunique())
+    models = dict.fromkeys(str(job.provenance.get("model") or job.choices.get("model", "")) for job in sweep.jobs)
     facts = [
-        chosen("model") and f"Model: {chosen('model')}",
+        f"Model: {escape.markdown(', '.join(models))}" if any(models) else "",
         f"{_count(rows['prompt_id'].nunique(), 'prompt')}" + (f" ({chosen('prompts')})" if chosen("prompts") else ""),
         f"up to {', '.join(map(str, sorted(lengths)))} new tokens" if lengths else "",
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}",
@@ -91,8 +92,8 @@ def _remarks(sweep: Sweep, table: Table) -> str:
         + ("" if len(labels) == len(sweep.jobs) else f" ({escape.markdown(', '.join(labels))})")
         for note, labels in notes.items()
     ]
-    methods = dict.fromkeys(s.method for job in sweep.jobs for s in job.scores if s.method)
-    lines += [f"- intervals: {escape.markdown(method)}" for method in methods]
+    if any(cell and cell.interval for column in table.columns for cell in column.cells):
+        lines.append("- In brackets: 95% intervals, from resampling the prompts")
     lines += [f"- unfinished, not in this report: {escape.code(name)}" for name in sweep.unfinished]
     return "\n".join(lines)
 

@@ -10,7 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.report import labels, style
+from harness.report.knob import turned
 from harness.report.series import Series, panels
+from harness.report.tables import find
 from harness.results import JobResult, References, ScoreRecord
 
 QUALITY = "perplexity"
@@ -24,13 +26,21 @@ def draw(jobs: Sequence[JobResult], references: Sequence[References]) -> Figure 
     if QUALITY not in names or diversity is None:
         return None
     sets = panels(jobs, references)
+    knob = turned(jobs)
     columns = min(len(sets), 3)
     rows = math.ceil(len(sets) / columns)
     figure = style.new(6.4 if columns == 1 else 4.2 * columns, 4.4 if rows == 1 else 3.6 * rows)
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
+    grid = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
+    for empty in grid[len(sets) :]:
+        empty.remove()
     written: list[tuple[Axes, list[labels.Label]]] = []
     for axes, panel in zip(grid, sets, strict=False):
-        marks = [label for series in panel.series if (label := _series(axes, series, diversity))]
+        found = {id(s): label for s in panel.series if (label := _series(axes, s, diversity))}
+        marks = list(found.values())
+        if knob:  # one strategy, one knob: its path across the plane
+            order = sorted(panel.series, key=lambda series: float(series.jobs[0].config["strategy"][knob]))
+            path = [found[id(series)] for series in order if id(series) in found]
+            axes.plot([p.x for p in path], [p.y for p in path], color=style.QUIET, lw=1, zorder=1)
         if panel.references:
             marks += _reference(axes, panel.references, diversity)
         axes.set_title(panel.title)
@@ -38,17 +48,9 @@ def draw(jobs: Sequence[JobResult], references: Sequence[References]) -> Figure 
         axes.set(xlabel="perplexity under the generator (log scale)", ylabel=diversity)
         axes.margins(0.12)
         written.append((axes, marks))
-    for axes in list(grid)[len(sets) :]:
-        axes.set_visible(False)
-    _plain_ticks(written[0][0])
-    for axes, marks in written:
-        labels.beside(axes, marks)
+    style.plain_log(written[0][0].xaxis)
+    labels.beside(figure, written)
     return figure
-
-
-def find(scores: Sequence[ScoreRecord], name: str) -> ScoreRecord | None:
-    """The score of this name, if it is there and finite."""
-    return next((score for score in scores if score.name == name and math.isfinite(score.value)), None)
 
 
 def _series(axes: Axes, series: Series, diversity: str) -> labels.Label | None:
@@ -59,13 +61,19 @@ def _series(axes: Axes, series: Series, diversity: str) -> labels.Label | None:
         return None
     x, y = (float(np.mean([pair[i].value for pair in found])) for i in range(2))
     look = series.look
+    around: list[tuple[float, float, float, float]] = []
     if len(found) > 1:
         each = np.array([(a.value, b.value) for a, b in found])
+        around = [(float(a), float(b), float(a), float(b)) for a, b in each]
         axes.plot(each[:, 0], each[:, 1], ls="", marker=look.marker, ms=3, color=look.colour, alpha=0.5)
     else:
-        axes.errorbar(x, y, xerr=_reach(found[0][0]), yerr=_reach(found[0][1]), color=look.colour, lw=1, alpha=0.6)
+        across, up = map(_ends, found[0])
+        around = [(across[0], y, across[1], y)] if across else []
+        around += [(x, up[0], x, up[1])] if up else []
+        for left, low, right, high in around:
+            axes.plot([left, right], [low, high], color=look.colour, lw=1, alpha=0.6)
     axes.plot(x, y, ls="", marker=look.marker, ms=7, color=look.colour, mec="white", mew=0.6)
-    return labels.Label(x, y, series.label, "#222222")
+    return labels.Label(x, y, series.label, around=tuple(around))
 
 
 def _reference(axes: Axes, references: References, diversity: str) -> list[labels.Label]:
@@ -75,22 +83,8 @@ def _reference(axes: Axes, references: References, diversity: str) -> list[label
     for line, at in ((axes.axvline, x.value), (axes.axhline, y.value)):
         line(at, color=style.REFERENCE, lw=0.7, ls=(0, (1, 3)), zorder=1)
     axes.plot(x.value, y.value, ls="", marker="*", ms=13, color=style.REFERENCE, mec="white", mew=0.6)
-    return [labels.Label(x.value, y.value, references.label, style.REFERENCE)]
+    return [labels.Label(x.value, y.value, references.label)]
 
 
-def _reach(score: ScoreRecord) -> list[list[float]] | None:
-    """The interval as matplotlib takes it: how far below and above."""
-    if score.low is None or score.high is None:
-        return None
-    return [[max(score.value - score.low, 0.0)], [max(score.high - score.value, 0.0)]]
-
-
-def _plain_ticks(axes: Axes) -> None:
-    """Ticks of a log axis as plain numbers, also where the axis spans less than a decade."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = axes.get_xlim()
-    several = high / low > 100
-    axes.xaxis.set_major_locator(LogLocator(subs=(1,) if several else (1, 2, 5)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def _ends(score: ScoreRecord) -> tuple[float, float] | None:
+    return None if score.low is None or score.high is None else (score.low, score.high)

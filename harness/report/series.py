@@ -53,7 +53,9 @@ def panels(jobs: Sequence[JobResult], references: Sequence[References]) -> list[
     by_label = {each.label: each for each in references}
     return [
         Panel(
-            title=visible(label or "no reference") if len(sets) > 1 else "",
+            title=visible((label or "").removeprefix("reference").strip() or label or "no reference")
+            if len(sets) > 1
+            else "",
             series=[Series(visible(labels[name(g)]), tuple(g), looks[name(g)]) for g in inside],
             references=by_label.get(label or ""),
         )

@@ -1,4 +1,4 @@
-"""How figures look: one style, colours that colour-blind readers tell apart, markers and dashes that survive grey print."""
+"""How figures look: one style, colours that colour-blind readers tell apart, marks that survive grey print."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from harness.atomic import replacing
 
@@ -22,10 +24,9 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2
 REFERENCE = "#000000"
 QUIET = "#C9C9C9"  # lines that are only there to compare with
 
-_RC: dict[str, Any] = {
+_RC: Any = {
     "figure.dpi": 150,
     "savefig.dpi": 150,
-    "figure.constrained_layout.use": True,
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 9,
@@ -71,11 +72,20 @@ def styled() -> Iterator[None]:
         yield
 
 
-def new(width: float, height: float) -> Figure:
+def new(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """An empty figure of so many inches, off screen; to be called inside `styled()`."""
-    figure = Figure(figsize=(width, height))
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def plain_log(axis: Axis) -> None:
+    """Ticks of a logarithmic axis as plain numbers; where it spans less than two decades also between the powers."""
+    low, high = axis.get_view_interval()
+    between = (1,) if high > 100 * low else (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)
+    axis.set_major_locator(LogLocator(subs=between))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def save(figure: Figure, stem: Path) -> None:
@@ -83,5 +93,6 @@ def save(figure: Figure, stem: Path) -> None:
     for kind, metadata in KINDS.items():
         image = io.BytesIO()
         figure.savefig(image, format=kind, metadata=metadata)
+        figure.set_layout_engine("none")  # what the first format has settled need not be settled again
         with replacing(stem.with_suffix(f".{kind}")) as temporary:
             temporary.write_bytes(image.getvalue())

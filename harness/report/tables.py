@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.metrics.base import Better
 from harness.results import JobResult, References, ScoreRecord
+from harness.signature import FREE, differing, parse
 
 MISSING = "–"
 
@@ -63,9 +64,10 @@ def table(jobs: Sequence[JobResult], references: Sequence[References] = ()) -> p
 
 def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = ()) -> Table:
     """The table of some jobs. Columns come in the order in which the jobs first name them."""
-    rows = [{score.name: score for score in each.scores} for each in (*jobs, *references)]
+    everyone: list[JobResult | References] = [*jobs, *(each for each in references if each.scores)]
+    rows = [{score.name: score for score in each.scores} for each in everyone]
     names = dict.fromkeys(name for row in rows[: len(jobs)] for name in row)
-    labels = [each.label for each in (*jobs, *references)]
+    labels = [each.label for each in everyone]
     return Table(labels, len(jobs), [_column(name, [row.get(name) for row in rows], len(jobs)) for name in names])
 
 
@@ -108,14 +110,18 @@ def distance(score: ScoreRecord) -> float:
     return -score.value if score.better == "high" else score.value
 
 
+def find(scores: Sequence[ScoreRecord], name: str) -> ScoreRecord | None:
+    """The score of this name, if it is there and finite."""
+    return next((score for score in scores if score.name == name and math.isfinite(score.value)), None)
+
+
 def difference(signatures: Sequence[str]) -> str:
-    """The first field in which signatures of the form `name|key:value|...` differ, with its values; "" if none does."""
-    split = [[part.partition(":")[::2] for part in signature.split("|")] for signature in dict.fromkeys(signatures)]
-    fields = [dict(parts) for parts in split]
-    for key in dict.fromkeys(key for each in fields for key in each):
-        values = list(dict.fromkeys(each.get(key) for each in fields))
-        if len(values) > 1:
-            return f"{key} ({', '.join('absent' if v is None else v for v in values)})"
+    """The first field, with its values, that keeps numbers with these signatures from being ranked; "" if none does."""
+    for other in signatures[1:]:
+        for name in differing(signatures[0], other):
+            if name not in FREE:
+                values = dict.fromkeys(parse(signature).get(name, "absent") for signature in signatures)
+                return f"{name} ({', '.join(values)})"
     return ""
 
 

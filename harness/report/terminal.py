@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as Grid
 from rich.text import Text
 
@@ -27,12 +29,12 @@ def print_table(sweep: Sweep, report: Path | None = None, console: Console | Non
         console.print(_tall(table))
         left = 0
     elif table.columns:
-        grid, left = _wide(table, console.width)
+        grid, left = _wide(table, console)
         console.print(grid)
     if table.jobs > 1:
         console.print(Text("* best: closest to the reference (≈), highest (↑), lowest (↓)", style="dim"))
         if left:
-            console.print(Text(f"{left} more scores in {sweep.folder / 'table.md'}", style="dim"))
+            console.print(Text(f"{left} more scores in table.md", style="dim"))
     for column in table.columns:
         if column.differs:
             console.print(Text(f"{column.name}: not ranked, signatures differ in {column.differs}", style="yellow"))
@@ -55,32 +57,29 @@ def _tall(table: Table) -> Grid:
     return grid
 
 
-def _wide(table: Table, width: int) -> tuple[Grid, int]:
+def _wide(table: Table, console: Console) -> tuple[Grid, int]:
     """One row per job, of the scores that fit; how many do not."""
     by_name = {column.name: column for column in table.columns}
     wanted = [by_name.pop(name) for name in FIRST if name in by_name] + list(by_name.values())
-    room = width - max(len(_short(label)) for label in table.labels)
-    fitting: list[Column] = []
-    for column in wanted:
-        room -= 2 + max(len(_head(column)), *(len(_value(column, row)) for row in range(len(table.labels))))
-        if room < 0:
+    for fitting in range(len(wanted), 0, -1):
+        grid = _grid(table, wanted[:fitting])
+        if Measurement.get(console, console.options.update(max_width=10_000), grid).maximum <= console.width:
             break
-        fitting.append(column)
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+    return grid, len(wanted) - fitting
+
+
+def _grid(table: Table, columns: Sequence[Column]) -> Grid:
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     grid.add_column("strategy", no_wrap=True)
-    for column in fitting:
-        grid.add_column(Text(_head(column)), justify="right", no_wrap=True)
+    for column in columns:
+        grid.add_column(Text(f"{column.name} {column.arrow}"), justify="right", no_wrap=True)
     for row, label in enumerate(table.labels):
         if row == table.jobs:
             grid.add_section()
-        cells = [(_value(c, row), bool((cell := c.cells[row]) and cell.best)) for c in fitting]
-        style = "" if row < table.jobs else "italic"
-        grid.add_row(Text(_short(label)), *(Text(v, style="bold" if best else "") for v, best in cells), style=style)
-    return grid, len(wanted) - len(fitting)
-
-
-def _head(column: Column) -> str:
-    return f"{column.name} {column.arrow}"
+        best = [bool(cell and cell.best) for cell in (column.cells[row] for column in columns)]
+        cells = [Text(_value(c, row), style="bold" if b else "") for c, b in zip(columns, best, strict=True)]
+        grid.add_row(Text(_short(label)), *cells, style="" if row < table.jobs else "italic")
+    return grid
 
 
 def _value(column: Column, row: int) -> str:

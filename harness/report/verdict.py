@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
 from harness.report.escape import markdown
-from harness.report.tables import FIRST, Table, decimals, number
-from harness.results import Sweep
+from harness.report.tables import FIRST, Column, Table, decimals, number
+from harness.results import ScoreRecord, Sweep
 
 FEW_PROMPTS = 100
 LOOPS = "loops"
@@ -35,14 +36,44 @@ def _alone(table: Table) -> str:
 
 def _closest(table: Table) -> str:
     """Who is closest to the references on how many measures."""
-    columns = [c for c in table.columns if c.better == "reference" and any(cell and cell.best for cell in c.cells)]
+    columns = [
+        column
+        for column in table.columns
+        if column.better == "reference" and 0 < _ties(column) <= max(1, table.jobs / 2)  # else it tells nobody apart
+    ]
     if not columns:
         return "No measure has a value for the reference texts, so no strategy can be called closest to them."
     wins = Counter(row for c in columns for row, cell in enumerate(c.cells) if cell and cell.best).most_common()
     named = [f"**{markdown(table.labels[row])}** on {count}" for row, count in wins[:NAMED]]
     of = f"Of {len(columns)} measures that the reference texts have too" if len(columns) > 1 else "On the only measure"
     together = " (rep-n and distinct-n move together: these are not independent votes)" if len(columns) > 3 else ""
-    return f"{of}, closest to them is {_listed(named)}{together}."
+    clear = _listed([markdown(column.name) for column in columns if _is_clear(column, table.jobs)])
+    settled = f"The intervals by themselves settle that for {clear or 'none of them'}"
+    return f"{of}, closest to them is {_listed(named)}{together}. {settled}."
+
+
+def _ties(column: Column) -> int:
+    return sum(cell.best for cell in column.cells if cell)
+
+
+def _is_clear(column: Column, jobs: int) -> bool:
+    """Whether the far end of the best interval is closer to the reference than the near end of any other job's.
+
+    It takes the reference's value as certain and the intervals as independent, so it is no test of the difference.
+    """
+    cells = [cell for cell in column.cells[:jobs] if cell]
+    ends = [_distances(cell.score) for cell in cells]
+    best = [far for (_, far), cell in zip(ends, cells, strict=True) if cell.best]
+    others = [near for (near, _), cell in zip(ends, cells, strict=True) if not cell.best]
+    return len(best) == 1 and len(others) > 0 and best[0] < min(others)
+
+
+def _distances(score: ScoreRecord) -> tuple[float, float]:
+    """How near to the reference and how far from it the interval of a score reaches; without one, anywhere."""
+    if score.low is None or score.high is None or score.reference is None:
+        return 0.0, math.inf
+    ends = sorted((abs(score.low - score.reference), abs(score.high - score.reference)))
+    return (0.0 if score.low <= score.reference <= score.high else ends[0]), ends[1]
 
 
 def _highest(table: Table) -> str:
@@ -63,9 +94,8 @@ def _loops(table: Table) -> str:
     column = next((column for column in table.columns if column.name == LOOPS), None)
     if column is None:
         return ""
-    shares = [(cell.score.value, label) for cell, label in zip(column.cells, table.labels, strict=True) if cell]
-    jobs = shares[: table.jobs]
-    looping = sorted((each for each in jobs if each[0] >= LOOPING), reverse=True)
+    shares = [(c.score.value, label) for c, label in zip(column.cells[: table.jobs], table.labels, strict=False) if c]
+    looping = sorted((each for each in shares if each[0] >= LOOPING), reverse=True)
     if not looping:
         return f"No strategy ends more than {LOOPING:.0%} of its texts in a repetition loop."
     named = [f"{share:.0%} of **{markdown(label)}**" for share, label in looping[:NAMED]]

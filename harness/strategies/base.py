@@ -1,8 +1,8 @@
 """What a decoding strategy is: one step from rows of logits to next tokens.
 
 The first axis of every tensor is *rows*: one row is one live hypothesis. A request (one prompt under one strategy with
-one seed and one sample number) owns `strategy.width` consecutive rows, and a strategy sees many requests at once without
-being able to tell: `parents` never cross requests.
+one seed and one sample number) owns `strategy.width` consecutive rows, and a strategy sees many requests at once
+without being able to tell: `parents` never cross requests.
 """
 
 from __future__ import annotations

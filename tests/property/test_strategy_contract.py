@@ -47,7 +47,9 @@ def test_a_request_decodes_the_same_in_any_company(name: str, numbers: list[int]
         (alone,) = decode(model, [r])
         assert together[r].tokens == alone.tokens
         assert together[r].finish == alone.finish
-        assert torch.equal(torch.from_numpy(together[r].values).nan_to_num(7), torch.from_numpy(alone.values).nan_to_num(7))
+        assert torch.equal(
+            torch.from_numpy(together[r].values).nan_to_num(7), torch.from_numpy(alone.values).nan_to_num(7)
+        )
         assert all(0 <= t < VOCAB for t in alone.tokens)
         assert 1 <= len(alone.tokens) <= NEW
 
@@ -75,7 +77,9 @@ def play(strategy: Strategy[Any], numbers: list[int], steps: int = 4) -> list[tu
         assert move.tokens.shape == parents.shape == (n * width,)
         assert move.tokens.dtype == parents.dtype == torch.int64
         assert ((move.tokens >= 0) & (move.tokens < VOCAB)).all()
-        assert torch.equal(parents // width, torch.arange(n * width) // width), "a row took a parent from another request"
+        assert torch.equal(parents // width, torch.arange(n * width) // width), (
+            "a row took a parent from another request"
+        )
         assert move.done is None or (move.done.shape == (n,) and move.done.dtype == torch.bool)
         if strategy.width == 1 and strategy.lag == 0:
             assert move.logprobs is not None

@@ -21,7 +21,9 @@ from tests.table_model import TableModel, table_model
 Key = tuple[str, int, int, int]
 
 
-def requests(strategies: Sequence[Strategy[Any]], texts: Sequence[str], seeds: Sequence[int] = (0,), new: int = 8) -> list[Request]:
+def requests(
+    strategies: Sequence[Strategy[Any]], texts: Sequence[str], seeds: Sequence[int] = (0,), new: int = 8
+) -> list[Request]:
     model = table_model(6)
     return [
         Request(p, tuple(model.encode(p.text)), s, new, seed)
@@ -33,11 +35,19 @@ def requests(strategies: Sequence[Strategy[Any]], texts: Sequence[str], seeds: S
 
 def tokens(found: Sequence[Generation], strategies: Sequence[Strategy[Any]]) -> dict[Key, tuple[int, ...]]:
     return {
-        (g.request.prompt.id, strategies.index(g.request.strategy), g.request.seed, g.request.sample): g.tokens for g in found
+        (g.request.prompt.id, strategies.index(g.request.strategy), g.request.seed, g.request.sample): g.tokens
+        for g in found
     }
 
 
-MIXED = [greedy(), sample(), sample(temperature=0.0), sample(temperature=0.3), beam(num_beams=3), sample(top_k=2, top_p=0.9)]
+MIXED = [
+    greedy(),
+    sample(),
+    sample(temperature=0.0),
+    sample(temperature=0.3),
+    beam(num_beams=3),
+    sample(top_k=2, top_p=0.9),
+]
 TEXTS = ["a", "bc", "abcdef", "dd", "fedcba", "cab"]
 
 
@@ -79,7 +89,9 @@ def test_values_are_those_of_the_table() -> None:
             3,
             (row.numpy() > row.numpy()[token]).sum(),
         ]
-        assert dict(zip(VALUES, values, strict=True)) == pytest.approx(dict(zip(VALUES, expected, strict=True)), rel=1e-6)
+        assert dict(zip(VALUES, values, strict=True)) == pytest.approx(
+            dict(zip(VALUES, expected, strict=True)), rel=1e-6
+        )
         at = token
 
 

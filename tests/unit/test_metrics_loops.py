@@ -24,7 +24,8 @@ def by_slices(tokens: list[int], min_period: int, min_repeats: int, window: int)
 
 def onset_of(tokens: list[int], period: int) -> int:
     """The smallest index from which on the text has this period."""
-    return next(i for i in range(len(tokens) + 1) if all(a == b for a, b in zip(tokens[i:], tokens[i + period :])))
+    starts = range(len(tokens) + 1)
+    return next(i for i in starts if all(a == b for a, b in zip(tokens[i:], tokens[i + period :], strict=False)))
 
 
 @given(st.lists(st.integers(0, 2), max_size=30), st.integers(1, 3), st.integers(2, 4), st.integers(1, 40))

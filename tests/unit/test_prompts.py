@@ -53,8 +53,8 @@ def test_text_that_no_file_could_hold_is_refused() -> None:
 
 def test_text_takes_one_prompt_or_several() -> None:
     assert [p.text for p in text("Once upon a time, ")] == ["Once upon a time, "]
-    assert [p.text for p in text(["Once", "", "Once"], limit=2)] == ["Once", ""]
-    assert build(node("text", text=["Once", "Twice"]), "prompts") == text(["Once", "Twice"])
+    assert [p.text for p in text(("Once", "", "Once"), limit=2)] == ["Once", ""]
+    assert build(node("text", text=["Once", "Twice"]), "prompts") == text(("Once", "Twice"))
     assert [p.reference for p in text("Once")] == [None]
 
 

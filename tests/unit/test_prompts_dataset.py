@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import datasets
@@ -79,6 +82,40 @@ def test_a_hub_that_does_not_answer_is_said_at_once(knobs: dict[str, object]) ->
     with pytest.raises(InputError, match=r"prompts\.name='someone/tales'.*hub does not answer.*prompts=fables"):
         dataset("someone/tales", **knobs)  # type: ignore[arg-type]
     assert time.monotonic() - start < 5  # the libraries' own retries take 23 seconds
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A hub on this machine that has no data set, says so in the real one's way, and takes its time for `slow`."""
+
+    class Hub(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if "slow" in self.path:
+                time.sleep(2)
+            self.send_response(404)
+            self.send_header("X-Error-Code", "RevisionNotFound" if "revision" in self.path else "RepoNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    endpoint = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", endpoint)
+    yield endpoint
+    server.shutdown()
+    server.server_close()
+
+
+def test_what_the_hub_does_not_have_is_told_from_silence(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="neither a local folder nor a data set on the hub"):
+        dataset("someone/tales")
+    with pytest.raises(InputError, match=r"prompts\.revision='v9': someone/tales has no such revision"):
+        dataset("someone/tales", revision="v9")
+    monkeypatch.setattr("harness.prompts.dataset._PATIENCE", 0.2)
+    with pytest.raises(InputError, match=r"does not answer \(.*timed out"):
+        dataset("someone/slow")
 
 
 def test_a_name_that_the_hub_cannot_have_is_refused() -> None:

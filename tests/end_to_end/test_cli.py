@@ -1,0 +1,225 @@
+"""The command line, from arguments to files and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from harness import __main__ as cli
+from harness.configs import options
+
+SMALL = ("prompts.limit=3", "max_new_tokens=6", "model=pocket-s")
+FILES = ("config.yaml", "provenance.json", "generations.parquet", "items.parquet", "scores.json")
+
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Run the command line in this process, from an empty folder; its exit code and what it printed."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["harness", *arguments])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out + captured.err
+
+    return call
+
+
+def only(folder: Path) -> Path:
+    (found,) = (folder / "results").iterdir()
+    return found
+
+
+def test_a_run_leaves_what_it_promises(run: Run, tmp_path: Path) -> None:
+    code, printed = run("strategy=beam", *SMALL)
+    assert code == 0, printed
+    folder = only(tmp_path)
+    assert folder.name.endswith("_beam")
+    for name in (*FILES, "table.csv", "table.md", "table.tex", "report.md", "references.parquet"):
+        assert (folder / name).stat().st_size > 0, name
+    assert list(folder.glob("figures/*.png"))
+    assert len(list(folder.glob("figures/*.png"))) == len(list(folder.glob("figures/*.svg")))
+    assert str(folder.relative_to(tmp_path)) in printed.replace("\n", "")
+    frame = pd.read_parquet(folder / "generations.parquet")
+    assert len(frame) == 3
+    assert set(frame["finish"]) <= {"eos", "length"}
+    assert frame["strategy_logprob"].explode().isna().all()
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["strategy"]["num_beams"] == 4
+    assert config["prompts"]["limit"] == 3
+    assert json.loads((folder / "provenance.json").read_text())["dtype"] == "float32"
+
+
+def test_a_sweep_is_one_batch_and_one_comparison(run: Run, tmp_path: Path) -> None:
+    names = "greedy,beam,temperature,top_k,top_p,repetition_penalty"
+    code, printed = run("-m", f"strategy={names}", *SMALL)
+    assert code == 0, printed
+    folder = only(tmp_path)
+    jobs = [p for p in folder.iterdir() if (p / "job.json").exists()]
+    assert len(jobs) == 6
+    for job in jobs:
+        for name in FILES:
+            assert (job / name).exists(), name
+    table = pd.read_csv(folder / "table.csv")
+    assert table.iloc[:, 0].tolist() == [*names.split(","), "reference"]
+    for name in names.split(","):
+        assert name in printed
+
+
+def test_a_sweep_gives_the_tokens_of_its_jobs_alone(run: Run, tmp_path: Path) -> None:
+    assert run("-m", "strategy=beam,top_p", "seed=0,1", "hydra.sweep.dir=together", *SMALL)[0] == 0
+    together = {}
+    for path in Path("together").glob("*/generations.parquet"):
+        for row in pd.read_parquet(path).to_dict("records"):
+            label = json.loads((path.parent / "job.json").read_text())["choices"]["strategy"]
+            together[label, row["seed"], row["prompt_id"]] = list(row["tokens"])
+    for strategy in ("beam", "top_p"):
+        for seed in (0, 1):
+            folder = f"{strategy}{seed}"
+            assert run(f"strategy={strategy}", f"seed={seed}", f"hydra.run.dir={folder}", *SMALL)[0] == 0
+            for row in pd.read_parquet(f"{folder}/generations.parquet").to_dict("records"):
+                assert list(row["tokens"]) == together[strategy, seed, row["prompt_id"]]
+
+
+def test_knobs_seeds_and_models_can_be_swept(run: Run, tmp_path: Path) -> None:
+    code, printed = run(
+        "-m",
+        "strategy=temperature",
+        "strategy.temperature=0,0.7,inf",
+        "model=pocket-s,pocket-m",
+        "hydra.sweep.dir=s",
+        *SMALL[:2],
+    )
+    assert code == 0, printed
+    labels = {json.loads(p.read_text())["label"] for p in Path("s").glob("*/job.json")}
+    assert labels == {f"temperature({t}) pocket-{m}" for t in ("0", "0.7", "inf") for m in "sm"}
+
+
+def test_temperature_zero_is_greedy_and_infinity_uniform(run: Run) -> None:
+    assert run("-m", "strategy=temperature,greedy", "hydra.sweep.dir=a", *SMALL)[0] == 0  # both have run before
+    code, printed = run("-m", "strategy=temperature", "strategy.temperature=0,inf", "hydra.sweep.dir=t", *SMALL)
+    assert code == 0, printed
+    texts = {p.parent.name: pd.read_parquet(p) for p in Path("t").glob("*/generations.parquet")}
+    greedy = next(pd.read_parquet(p) for p in Path("a").glob("*strategy=greedy*/generations.parquet"))
+    cold = next(frame for name, frame in texts.items() if "temperature=0" in name)
+    hot = next(frame for name, frame in texts.items() if "temperature=inf" in name)
+    assert [list(t) for t in cold["tokens"]] == [list(t) for t in greedy["tokens"]]
+    assert set(hot["strategy_logprob"].explode().astype(float).round(4)) == {round(-8.317766, 4)}  # -ln 4096
+
+
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_experiment_runs(name: str, run: Run) -> None:
+    for argument in (f"experiment={name}", f"+experiment={name}"):
+        code, printed = run(argument, "--cfg", "job")
+        assert code == 0, printed
+    code, printed = run(f"experiment={name}", *SMALL)
+    assert code == 0, printed
+
+
+def test_the_help_and_the_config_need_no_torch(tmp_path: Path) -> None:
+    for arguments in (["--help"], ["--cfg", "job"]):
+        script = (
+            "import sys; from harness import __main__ as cli; "
+            f"sys.argv = ['harness', *{arguments!r}]\n"
+            "try: cli.main()\n"
+            "except SystemExit: pass\n"
+            "heavy = {'torch', 'transformers', 'pandas', 'matplotlib', 'datasets'} & set(sys.modules)\n"
+            "assert not heavy, heavy"
+        )
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "strategy" in done.stdout
+
+
+@pytest.fixture
+def mistakes(tmp_path: Path) -> dict[str, str]:
+    """Names of files that a command line may trip over."""
+    (tmp_path / "empty.txt").write_text("")
+    (tmp_path / "broken.jsonl").write_text('{"prompt": "a"}\n{"prompt": \n')
+    return {}
+
+
+@pytest.mark.usefixtures("mistakes")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["strategy=nope"], ["strategy/nope", "top_p"]),
+        (["strategy=top_p", "strategy.topp=0.9"], ["strategy.topp", "did you mean 'top_p'"]),
+        (["+strategy.typo=1"], ["strategy.typo", "repetition_penalty"]),
+        (["strategy=top_p", "strategy.top_p=1.5"], ["strategy.top_p=1.5", "less than or equal to 1"]),
+        (
+            ["strategy=temperature", "strategy.temperature=-1"],
+            ["strategy.temperature=-1", "greater than or equal to 0"],
+        ),
+        (["strategy=top_k", "strategy.top_k=2.5"], ["strategy.top_k=2.5", "integer"]),
+        (["-m", "strategy=greedy,top_p", "max_new_tokens=0"], ["max_new_tokens=0", "greater than or equal to 1"]),
+        (["samples=0"], ["samples=0"]),
+        (["seed=-1"], ["seed=-1"]),
+        (["+typo=1"], ["typo", "max_new_tokens"]),
+        (["model=hf", "model.name=/nowhere"], ["/nowhere"]),
+        (["model=hf"], ["model.name"]),
+        (["model.dtype=int4"], ["model.dtype", "float32"]),
+        (["prompts=file", "prompts.path=empty.txt"], ["empty.txt"]),
+        (["prompts=file", "prompts.path=broken.jsonl"], ["broken.jsonl", "2"]),
+        (["prompts=file", "prompts.path=absent.jsonl"], ["absent.jsonl"]),
+        (["prompts.limit=0"], ["prompts.limit=0"]),
+        (["engine.max_rows=0"], ["engine.max_rows=0"]),
+        (["metrics.mauve.seeds=0"], ["metrics.mauve.seeds=0"]),
+        (["experiment=nope"], ["experiment/nope"]),
+        (["strategy=greedy,top_p"], ["multirun"]),
+        (["hydra.run.dir=/proc/nowhere"], ["/proc/nowhere"]),
+    ],
+    ids=lambda x: " ".join(x) if isinstance(x, list) else None,
+)
+def test_a_mistake_is_one_message_before_anything_slow(
+    arguments: list[str], says: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("harness.models.checkpoint.from_directory", refuse)
+    code, printed = run(*arguments)
+    assert code == 1, printed
+    assert "Traceback" not in printed
+    assert printed.startswith("error: "), printed
+    assert len(printed.strip().splitlines()) == 1, printed
+    for part in says:
+        assert part in printed
+
+
+def test_a_prompt_longer_than_the_context_is_refused_before_decoding(
+    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "long.txt").write_text("a short one\n" + "word " * 2000 + "\n")
+    monkeypatch.setattr("harness.engine.decode_batch", None)
+    code, printed = run("prompts=file", "prompts.path=long.txt")
+    assert code == 1
+    assert "tokens" in printed
+    assert "context" in printed
+
+
+def test_the_exit_code_reaches_the_shell(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "strategy=top_p", "strategy.top_p=1.5"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("results/*"))
