@@ -164,7 +164,10 @@ def _measure(
     human = reference_frame(world.model, plans[0].prompts, plans[0].max_new_tokens)
     given: Corpus = corpus(human)
     tools = Tools(
-        given if given.texts else None, featurizer, featurizer.signature if featurizer and given.texts else ""
+        given if given.texts else None,
+        featurizer,
+        featurizer.signature if featurizer and given.texts else "",
+        decode=world.model.decode,
     )
     union = dict(chain.from_iterable(p.metrics.items() for p in plans))
     scores = record(measure(given, union.values(), tools), given)

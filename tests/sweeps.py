@@ -58,7 +58,7 @@ def rows(heat: float, prompts: Sequence[str], new: int = 32, seed: int = 0, labe
                 "kept": np.full(new, np.nan, dtype=np.float32),
                 "rank": rng.integers(9, size=new).astype(np.float32),
                 "finish": "length",
-                "score": None,
+                "score": np.nan,
             }
         )
     return pd.DataFrame(made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
@@ -64,8 +64,6 @@ class Tools:
     features: Callable[[Corpus], NDArray[np.float32]] | None = None
     featurizer: str = ""
     decode: Callable[[Sequence[int]], str] | None = None  # tokens of a continuation to its text, to cut texts
-    seed: int = 0
-    quiet: bool = field(default=False)
 
 
 class Metric(ABC):

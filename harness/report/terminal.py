@@ -16,44 +16,46 @@ from harness.report.tables import FIRST, MISSING, Column, Table, tabulate
 from harness.results import Sweep
 
 _LABEL = 26  # characters that a label gets before it is cut
+_ASCII = str.maketrans({"≈": "~", "↑": "^", "↓": "v", "–": "-", "…": "."})
 
 
 def print_table(sweep: Sweep, report: Path | None = None, console: Console | None = None) -> None:
     """Print the scores of a sweep, as many as fit, and where its report is.
 
-    A sweep of one job prints a row per score; otherwise a row per job, of the scores in `FIRST` and then the others.
+    A sweep of one job prints a row per score; otherwise a row per job, of the scores in `FIRST` and then the others. On
+    a terminal that does not speak Unicode, what it cannot show is replaced.
     """
     console = console or Console()
     table = tabulate(sweep.jobs, sweep.references)
+    left = 0
     if table.jobs == 1:
-        console.print(_tall(table))
-        left = 0
+        console.print(_tall(table, console))
     elif table.columns:
         grid, left = _wide(table, console)
         console.print(grid)
     if table.jobs > 1:
-        console.print(Text("* best: closest to the reference (≈), highest (↑), lowest (↓)", style="dim"))
-        if left:
-            console.print(Text(f"{left} more scores in table.md", style="dim"))
+        console.print(_text("* best: closest to the reference (≈), highest (↑), lowest (↓)", console, "dim"))
+    if left:
+        console.print(_text(f"{left} more {'score' if left == 1 else 'scores'} in table.md", console, "dim"))
     for column in table.columns:
         if column.differs:
-            console.print(Text(f"{column.name}: not ranked, signatures differ in {column.differs}", style="yellow"))
+            console.print(_text(f"{column.name}: not ranked, signatures differ in {column.differs}", console, "yellow"))
     if report:
-        console.print(Text("report: ").append(str(report), style="bold"), soft_wrap=True)
+        console.print(_text(f"report: {report}", console), soft_wrap=True)
 
 
-def _tall(table: Table) -> Grid:
+def _tall(table: Table, console: Console) -> Grid:
     """One row per score: value, interval and reference of the only job."""
-    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False)
-    grid.add_column("")
+    grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    grid.add_column("score", no_wrap=True)
     for label in table.labels:
-        grid.add_column(Text(_short(label)), justify="right")
+        grid.add_column(_text(_short(label), console), justify="right")
     for column in table.columns:
-        shown = [
-            f"{c.value} ({c.interval[0]}–{c.interval[1]})" if c and c.interval else _value(column, i)
-            for i, c in enumerate(column.cells)
+        cells = [
+            f"{cell.value} ({cell.interval[0]}–{cell.interval[1]})" if cell and cell.interval else _value(column, row)
+            for row, cell in enumerate(column.cells)
         ]
-        grid.add_row(Text(column.name), *map(Text, shown))
+        grid.add_row(_text(column.name, console), *(_text(cell, console) for cell in cells))
     return grid
 
 
@@ -62,23 +64,23 @@ def _wide(table: Table, console: Console) -> tuple[Grid, int]:
     by_name = {column.name: column for column in table.columns}
     wanted = [by_name.pop(name) for name in FIRST if name in by_name] + list(by_name.values())
     for fitting in range(len(wanted), 0, -1):
-        grid = _grid(table, wanted[:fitting])
+        grid = _grid(table, wanted[:fitting], console)
         if Measurement.get(console, console.options.update(max_width=10_000), grid).maximum <= console.width:
             break
     return grid, len(wanted) - fitting
 
 
-def _grid(table: Table, columns: Sequence[Column]) -> Grid:
+def _grid(table: Table, columns: Sequence[Column], console: Console) -> Grid:
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     grid.add_column("strategy", no_wrap=True)
     for column in columns:
-        grid.add_column(Text(f"{column.name} {column.arrow}"), justify="right", no_wrap=True)
+        grid.add_column(_text(f"{column.name} {column.arrow}", console), justify="right", no_wrap=True)
     for row, label in enumerate(table.labels):
         if row == table.jobs:
             grid.add_section()
         best = [bool(cell and cell.best) for cell in (column.cells[row] for column in columns)]
-        cells = [Text(_value(c, row), style="bold" if b else "") for c, b in zip(columns, best, strict=True)]
-        grid.add_row(Text(_short(label)), *cells, style="" if row < table.jobs else "italic")
+        cells = [_text(_value(c, row), console, "bold" if b else "") for c, b in zip(columns, best, strict=True)]
+        grid.add_row(_text(_short(label), console), *cells, style="" if row < table.jobs else "italic")
     return grid
 
 
@@ -90,3 +92,10 @@ def _value(column: Column, row: int) -> str:
 def _short(label: str) -> str:
     shown = visible(label)
     return shown if len(shown) <= _LABEL else shown[: _LABEL - 1] + "…"
+
+
+def _text(text: str, console: Console, style: str = "") -> Text:
+    """Text that rich takes as it is, in characters that the console has."""
+    if not console.encoding.lower().startswith("utf"):
+        text = text.translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
+    return Text(text, style=style)

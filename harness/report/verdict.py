@@ -85,8 +85,8 @@ def _highest(table: Table) -> str:
             continue
         shown = column.cells[rows[0]]
         names = _listed([f"**{markdown(table.labels[row])}**" for row in rows[:NAMED]])
-        said.append(f"{markdown(column.name)} is highest for {names} ({shown.value if shown else ''})")
-    return f"{_listed(said)}." if said else ""
+        said.append(f"{markdown(column.name)} by {names} ({shown.value if shown else ''})")
+    return f"Highest {_listed(said)}." if said else ""
 
 
 def _loops(table: Table) -> str:

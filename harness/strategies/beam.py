@@ -32,8 +32,8 @@ class Beam(Strategy[State]):
 
     Every step looks at the num_beams * max(2, 1 + n_eos) best one-token extensions of the running hypotheses, so that
     num_beams of them can always run on. One that ends in eos is finished if it is among
-    the first num_beams, and forgotten if not. At the length limit the first num_beams are finished as they are. Among
-    exactly equal candidates the choice is that of `torch.topk`.
+    the first num_beams, and forgotten if not. At the length limit the first num_beams are finished as they are. Which of
+    several exactly equal extensions are looked at is up to `torch.topk`.
 
     A finished hypothesis is ranked by sum of log-probabilities / generated tokens ** length_penalty, the closing eos
     counted and the prompt not. Wu et al. (2016, section 7) divide by ((5 + length) / 6) ** alpha instead, and add a
@@ -78,14 +78,16 @@ class Beam(Strategy[State]):
         ranks = self.normalised(scores[:, :beams], length).masked_fill(~finishes, -torch.inf)
         finished = state.finished.add(ranks, *continuations(view, rows[:, :beams], tokens[:, :beams]))
 
-        running = scores.masked_fill(ended, -torch.inf).topk(beams)
-        rows, tokens = rows.gather(1, running.indices), tokens.gather(1, running.indices)
+        running, order = (
+            s[:, :beams] for s in scores.masked_fill(ended, -torch.inf).sort(descending=True, stable=True)
+        )
+        rows, tokens = rows.gather(1, order), tokens.gather(1, order)
         optimistic = self.early_stopping == "never" and self.length_penalty > 0
-        hope = self.normalised(running.values[:, :1], view.limit if optimistic else length)[:, 0]
+        hope = self.normalised(running[:, :1], view.limit if optimistic else length)[:, 0]
         done = state.done | last | ~(hope > finished.worst)
         if self.early_stopping is True or beams == 1:  # one beam is greedy search, which stops at its first eos
             done = done | (finished.worst > -torch.inf)
-        return Step(tokens.flatten(), rows.flatten(), done), State(running.values, finished, done)
+        return Step(tokens.flatten(), rows.flatten(), done), State(running, finished, done)
 
     def finish(self, history: Tensor, values: Tensor, state: State, request: int) -> Finished:
         """The best finished hypothesis; the best running one if there is none."""

@@ -35,18 +35,19 @@ class Hypotheses:
         return self.scores[:, -1]
 
     def add(self, scores: Tensor, tokens: Tensor, values: Tensor) -> Hypotheses:
-        """The best of these and the given ones, as many as there are slots.
+        """The best of these and the given ones, as many as there are slots; among equals the earlier stay in front.
 
         Args:
             scores: [requests, n]; -inf: not a hypothesis.
             tokens: [requests, n, time], one token longer than those kept so far.
             values: [requests, n, time, len(VALUES)].
         """
-        best = torch.cat([self.scores, scores], 1).topk(self.scores.shape[1])
-        at = best.indices[..., None]
+        size = self.scores.shape[1]
+        best = torch.cat([self.scores, scores], 1).sort(descending=True, stable=True)
+        at = best.indices[:, :size, None]
         tokens = torch.cat([pad(self.tokens, (0, 1), value=-1), tokens], 1)
         values = torch.cat([pad(self.values, (0, 0, 0, 1), value=torch.nan), values], 1)
-        return Hypotheses(best.values, tokens.take_along_dim(at, 1), values.take_along_dim(at[..., None], 1))
+        return Hypotheses(best.values[:, :size], tokens.take_along_dim(at, 1), values.take_along_dim(at[..., None], 1))
 
 
 def continuations(view: View, rows: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:

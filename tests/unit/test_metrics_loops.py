@@ -53,6 +53,7 @@ def test_it_finds_a_loop_where_the_rule_says_so(tokens: list[int], period: int, 
         ("aaaaa", None),
         ("abcabcabc", Loop(0, 3, 3)),
         ("aabaabaab", Loop(0, 3, 3)),
+        ("aaaaaab" * 3 + "aaaaaa", Loop(0, 7, 3)),  # a loop within the loop's phrase: the longer one is meant
         ("", None),
         ("a", None),
     ],

@@ -76,7 +76,7 @@ def test_published_features_with_the_packages_own_seed(case: int) -> None:
     given = json.loads(golden("mauve.json").read_text())["cases"][case]
     n, d = given["n"], given["d"]
     found = tools(drawn(n, d), n, drawn(n, d, given["shift"], seed=1))
-    (score,) = Mauve(seeds=1)(corpus([[1, 2, 3]] * n), found)
+    (score,) = Mauve(seeds=1, min_texts=10)(corpus([[1, 2, 3]] * n), found)
     assert score.value == pytest.approx(given["mauve"], abs=1e-6)
     assert parse(score.signature)["buckets"] == str(given["num_buckets"])
 
@@ -91,7 +91,7 @@ class TestMetric:
     def test_it_is_the_mean_over_seeds_and_says_how_they_spread(self) -> None:
         p, q = drawn(60, 8), drawn(60, 8, 0.5, seed=1)
         singles = [area(*histograms(p, q, 6, seed)) for seed in (25, 26, 27)]
-        (score,) = Mauve()(corpus([[1, 2, 3]] * 60), tools(p, 60, q))
+        (score,) = Mauve(min_texts=10)(corpus([[1, 2, 3]] * 60), tools(p, 60, q))
         assert score.value == pytest.approx(np.mean(singles))
         assert score.better == "high"
         assert score.stats is None
@@ -101,11 +101,11 @@ class TestMetric:
     @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # sklearn's share of no variance
     def test_features_that_are_all_equal_score_one(self) -> None:
         same = np.ones((20, 4), dtype=np.float32)
-        assert Mauve(seeds=1)(corpus([[1]] * 20), tools(same, 20))[0].value == pytest.approx(1.0)
+        assert Mauve(seeds=1, min_texts=10)(corpus([[1]] * 20), tools(same, 20))[0].value == pytest.approx(1.0)
 
     def test_texts_far_apart_score_near_zero(self) -> None:
         far = tools(drawn(40, 4, 9), 40, drawn(40, 4, -9))
-        assert Mauve(seeds=1)(corpus([[1]] * 40), far)[0].value < 0.01
+        assert Mauve(seeds=1, min_texts=10)(corpus([[1]] * 40), far)[0].value < 0.01
 
     def test_unequal_lengths_and_empty_texts_are_noted_and_counted(self) -> None:
         seen: list[int] = []
@@ -115,7 +115,7 @@ class TestMetric:
             seen.append(len(texts.texts))
             return drawn(len(texts.texts), 4)
 
-        (score,) = Mauve(seeds=1)(corpus([[]] * 3 + [[1] * 20] * 17), Tools(references, features))
+        (score,) = Mauve(seeds=1, min_texts=10)(corpus([[]] * 3 + [[1] * 20] * 17), Tools(references, features))
         assert seen == [20, 20]
         assert "17.0 tokens on average, 20.0 in the references" in score.notes[1]
         assert score.notes[2] == "3 empty texts are counted"
@@ -132,23 +132,23 @@ class TestMetric:
             return "cut" * len(tokens)
 
         found = Tools(references, features, decode=decode)
-        (score,) = Mauve(seeds=1, max_tokens=2)(corpus([[1], [1] * 9] * 10), found)
+        (score,) = Mauve(seeds=1, min_texts=10, max_tokens=2)(corpus([[1], [1] * 9] * 10), found)
         assert [len(t) for t in seen[0].tokens] == [2] * 20
         assert seen[0].texts[0] == "cutcut"
         assert list(seen[1].texts[:2]) == ["b", "cutcut"]  # a text that is short enough stays as it is
         assert [len(v) for v in seen[1].logprobs[:2]] == [1, 2]
         assert parse(score.signature)["cut"] == "2"
         with pytest.raises(InputError, match="max_tokens"):
-            Mauve(max_tokens=2)(corpus([[1]] * 20), Tools(references, features))
+            Mauve(min_texts=10, max_tokens=2)(corpus([[1]] * 20), Tools(references, features))
 
     @pytest.mark.parametrize(
         ("metric", "texts", "found", "why"),
         [
             (Mauve, 20, lambda: Tools(None), "no references"),
             (Mauve, 20, lambda: Tools(corpus([[1]] * 20)), "no features"),
-            (Mauve, 9, lambda: tools(drawn(9, 4), 20), "10 texts"),
-            (lambda: Mauve(num_buckets=500), 20, lambda: tools(drawn(20, 4), 20), "500 buckets"),
-            (Mauve, 20, lambda: tools(np.full((20, 4), np.nan, np.float32), 20), "not finite"),
+            (Mauve, 99, lambda: tools(drawn(99, 4), 200), "100 texts"),
+            (lambda: Mauve(num_buckets=500, min_texts=10), 20, lambda: tools(drawn(20, 4), 20), "500 buckets"),
+            (lambda: Mauve(min_texts=10), 20, lambda: tools(np.full((20, 4), np.nan, np.float32), 20), "not finite"),
         ],
     )
     def test_where_there_is_nothing_to_compare_the_note_says_why(

@@ -42,6 +42,13 @@ def test_parse_undoes_sign(name: str, fields: dict[str, str]) -> None:
     assert len(signature.splitlines()) <= 1
 
 
+def test_what_means_something_in_a_signature_is_escaped() -> None:
+    signature = sign("a|b", path="C:\\x|50%7C\n")
+    assert signature.count("|") == 2
+    assert parse(signature)["path"] == "C:\\x|50%7C\n"
+    assert parse(signature)["name"] == "a|b"
+
+
 def test_it_holds_every_digit_of_a_number() -> None:
     assert sign("x", p=0.1 + 0.2) != sign("x", p=0.3)
 
