@@ -161,7 +161,7 @@ def main() -> None:
         loss = loss_of(batch(train, np.random.default_rng([args.grow_from is not None, step]), context, device))
         for optimizer in optimizers:
             optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer in optimizers:
             optimizer.step()

@@ -28,12 +28,12 @@ class State:
 
 @dataclass(frozen=True)
 class Beam(Strategy[State]):
-    """Beam search (Sutskever et al., 2014, section 3.2; Freitag & Al-Onaizan, 2017, section 2) as transformers does it.
+    """Beam search (Sutskever et al., 2014, section 3.2; Freitag & Al-Onaizan, 2017) as transformers does it.
 
     Every step looks at the num_beams * max(2, 1 + n_eos) best one-token extensions of the running hypotheses, so that
-    num_beams of them can always run on. One that ends in eos is finished if it is among
-    the first num_beams, and forgotten if not. At the length limit the first num_beams are finished as they are. Which of
-    several exactly equal extensions are looked at is up to `torch.topk`.
+    num_beams of them can always run on. One that ends in eos is finished if it is among the first num_beams, and
+    forgotten if not. At the length limit the first num_beams are finished as they are. Which of several exactly equal
+    extensions are looked at is up to `torch.topk`.
 
     A finished hypothesis is ranked by sum of log-probabilities / generated tokens ** length_penalty, the closing eos
     counted and the prompt not. Wu et al. (2016, section 7) divide by ((5 + length) / 6) ** alpha instead, and add a
@@ -141,8 +141,8 @@ def beam(
         length_penalty: exponent of the length that a finished hypothesis is divided by: 0 ranks by the plain sum, 1 by
             the mean log-probability; larger favours longer texts, and negative shorter ones.
         early_stopping: when a request with num_beams finished hypotheses stops. True: at once. False: when the best
-            running one would not beat the worst of them if it ended now. "never": when it could not even at the length
-            limit and without losing any more probability.
-        repetition_penalty: on the log-probabilities, as in transformers, where it only ever lowers them; 1 is off.
+            running one would not beat the worst of them if it ended now. "never": when it could not at any length, even
+            if it lost no more probability.
+        repetition_penalty: as in sampling, but on log-probabilities instead of logits, as in transformers; 1 is off.
     """
     return Beam(num_beams, length_penalty, early_stopping, chain(transforms.repetition_penalty(repetition_penalty)))

@@ -124,9 +124,9 @@ def test_digits(value: float, scale: float, shown: str) -> None:
 
 
 @given(st.floats(min_value=0.1, max_value=1e9), st.floats(min_value=1, max_value=100))
-def test_three_significant_digits_at_least(value: float, times: float) -> None:
+def test_three_significant_digits_or_two_decimals(value: float, times: float) -> None:
     shown = float(number(value, decimals(value, value * times)))
-    assert abs(shown - value) <= 0.0051 * value
+    assert abs(shown - value) <= max(0.005001, 0.0051 * value)
 
 
 LABELS = ["a|b", "50%_off & {more} $x^2~#", "back\\slash", "<b>&amp;</b>", "`code` *star*", 'comma, "quote"', "τ=0.7"]
@@ -161,9 +161,8 @@ def test_all_formats_hold_the_same_numbers() -> None:
         expected = [value for value in row[1:] if value]
         cells = re.split(r"(?<!\\)\|", line)
         assert numbers(" ".join(cells[2:])) == expected
-        assert (
-            numbers(re.sub(r"--", " ", tex.split(" & ", 1)[1].split("more\\} \\$x")[-1]))[-len(expected) :] == expected
-        )
+        cells = re.split(r"(?<!\\)&", tex.replace("--", " "))
+        assert numbers(" ".join(cells[1:])) == expected
 
 
 def test_best_is_bold_in_markdown_and_latex() -> None:

@@ -1,0 +1,222 @@
+"""Figures: which ones a sweep gets, what they draw, and that labels keep apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations, pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.image import imread
+from matplotlib.text import Annotation
+
+from harness.report import curves, figures, knob, plane, style
+from harness.report.labels import spread
+from harness.report.series import common, panels
+from harness.results import read_sweep
+from tests import sweeps
+
+MANY = {
+    **sweeps.SIX,
+    **sweeps.GRID,
+    **{f"top_p({p})": (0.8 * p, {"top_p": p}) for p in (0.1, 0.3, 0.5, 0.7, 0.8, 0.85, 0.92, 0.95, 0.97, 0.99)},
+}
+
+
+def drawn(folder: Path, **how: Any) -> list[str]:
+    sweep = read_sweep(sweeps.sweep(folder, **how))
+    return [drawing.stem for drawing in figures.write(folder / "figures", sweep.jobs, sweep.references)]
+
+
+def test_figures_are_there_in_both_formats(tmp_path: Path) -> None:
+    stems = drawn(tmp_path, strategies=dict(list(sweeps.SIX.items())[:2]), prompts=2)
+    assert stems == ["plane", "repetition", "probability", "entropy"]
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {
+        f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")
+    }
+    for stem in stems:
+        image = imread(tmp_path / "figures" / f"{stem}.png")
+        assert min(image.shape[:2]) > 400
+        assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20  # more than an empty frame
+        assert "</svg>" in (tmp_path / "figures" / f"{stem}.svg").read_text()
+
+
+def only(stem: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "DRAWINGS", [each for each in figures.DRAWINGS if each.stem == stem])
+
+
+def test_a_figure_comes_and_goes_with_what_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only("knob", monkeypatch)
+    assert drawn(tmp_path, strategies=sweeps.GRID, prompts=1) == ["knob"]
+    sweep = read_sweep(tmp_path)
+    assert figures.write(tmp_path / "figures", sweep.jobs[:2], sweep.references) == []
+    assert not list((tmp_path / "figures").glob("knob.*"))
+
+
+def test_the_same_sweep_draws_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    only("plane", monkeypatch)
+    files = []
+    for _ in range(2):
+        drawn(tmp_path, strategies=sweeps.ONE, prompts=1)
+        files.append({path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()})
+    assert files[0] == files[1]
+
+
+def test_the_callers_style_comes_back() -> None:
+    before = dict(mpl.rcParams)
+    with style.styled():
+        assert dict(mpl.rcParams) != before
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("case", ["many", "models", "seeds", "no references"])
+def test_labels_of_the_plane_keep_apart(tmp_path: Path, case: str) -> None:
+    cases: dict[str, dict[str, Any]] = {
+        "many": {"strategies": MANY},
+        "models": {"strategies": sweeps.SIX, "models": ("s", "m", "l")},
+        "seeds": {"strategies": sweeps.SIX, "seeds": (0, 1)},
+        "no references": {"strategies": sweeps.SIX, "references": False},
+    }
+    sweep = read_sweep(sweeps.sweep(tmp_path, prompts=2, **cases[case]))
+    with style.styled():
+        figure = plane.draw(sweep.jobs, sweep.references)
+        assert figure
+        figure.draw_without_rendering()
+        for axes in figure.axes:
+            texts = [text for text in axes.texts if isinstance(text, Annotation)]
+            boxes = [mpl.text.Text.get_window_extent(text) for text in texts]
+            assert len(texts) == len({t.get_text() for t in texts})
+            for (a, box), (b, other) in combinations(zip(texts, boxes, strict=True), 2):
+                assert not box.overlaps(other), f"{a.get_text()} lies on {b.get_text()}"
+    assert sum(len(axes.texts) for axes in figure.axes) == len(sweep.jobs) // (2 if case == "seeds" else 1) + len(
+        sweep.references
+    )
+
+
+@pytest.mark.parametrize("strategies", [sweeps.SIX, MANY], ids=["six", "many"])
+def test_curves_name_every_strategy(tmp_path: Path, strategies: Any) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, strategies, prompts=2))
+    with style.styled():
+        figure = curves.draw(curves.ENTROPY, sweep.jobs, sweep.references)
+    assert figure
+    written = {text.get_text() for axes in figure.axes for text in axes.texts}
+    written |= {axes.get_title(loc="left") for axes in figure.axes}
+    assert set(strategies) <= written
+
+
+def test_repetition_is_counted_position_by_position() -> None:
+    assert curves.repeated([1, 2, 3, 4, 5]).tolist() == [0] * 5
+    assert curves.repeated([7] * 7).tolist() == [0, 0, 0, 0, 1, 1, 1]
+    assert curves.repeated([1, 2, 3, 4, 9, 1, 2, 3, 4]).tolist() == [0] * 8 + [1]
+    assert curves.repeated([]).tolist() == []
+
+
+@given(st.lists(st.integers(0, 2), max_size=30))
+def test_repetition_is_what_a_search_finds(tokens: list[int]) -> None:
+    def before(end: int) -> bool:
+        gram = tokens[end - 3 : end + 1]
+        return end >= 3 and any(tokens[i : i + 4] == gram for i in range(end - 3))
+
+    assert curves.repeated(tokens).tolist() == [before(end) for end in range(len(tokens))]
+
+
+def test_curves_end_where_few_texts_are_left() -> None:
+    frame = sweeps.rows(0.5, list("abcdefgh"))
+    frame = frame.assign(logprob=pd.Series([np.zeros(n) for n in (2, 2, 2, 2, 2, 2, 4, 9)]))
+    assert len(curves.along(curves.PROBABILITY, [frame])) == 4  # reached by 2 of 8
+    frame = frame.assign(logprob=pd.Series([np.zeros(0)] * 8))
+    assert len(curves.along(curves.PROBABILITY, [frame])) == 0
+
+
+def test_curves_sum_up_over_texts() -> None:
+    frame = sweeps.rows(0.5, [str(i) for i in range(curves.NOISY)])
+    expected = np.median(np.exp(np.stack(list(frame["logprob"])).astype(np.float64)), axis=0)
+    np.testing.assert_allclose(curves.along(curves.PROBABILITY, [frame]), expected)
+    half = frame.iloc[: curves.NOISY // 2]
+    smooth = curves.along(curves.ENTROPY, [half])
+    raw = np.median(np.stack(list(half["entropy"])).astype(np.float64), axis=0)
+    np.testing.assert_allclose(smooth[2:-2], np.convolve(raw, np.full(5, 0.2), "valid"))
+    np.testing.assert_allclose(smooth[0], raw[:3].mean())
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
+    heights = spread(wanted, 0.1)
+    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    for below, above in pairwise(order):
+        assert heights[above] - heights[below] >= 0.1 - 1e-9
+    if all(abs(a - b) > 0.1 for a, b in combinations(wanted, 2)):
+        assert heights == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "shared"),
+    [
+        (["top_p seed=0", "top_p seed=1"], "top_p"),
+        (["beam(num_beams=8, length_penalty=1) s seed=0", "beam(num_beams=8, length_penalty=1) s seed=1"], None),
+        (["a", "b"], "a"),
+        (["only"], "only"),
+    ],
+)
+def test_common_words(labels: Sequence[str], shared: str | None) -> None:
+    assert common(labels) == (shared or "beam(num_beams=8, length_penalty=1) s")
+
+
+def test_seeds_are_one_series_and_models_are_panels(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.SIX, models=("s", "m"), seeds=(0, 1, 2), prompts=1))
+    made = panels(sweep.jobs, sweep.references)
+    assert [panel.title for panel in made] == ["s", "m"]
+    for panel in made:
+        assert [series.label for series in panel.series] == list(sweeps.SIX)
+        assert {len(series.jobs) for series in panel.series} == {3}
+    assert [series.look for series in made[0].series] == [series.look for series in made[1].series]
+    assert len({series.look for series in made[0].series}) == 6
+
+
+def test_looks_differ_in_more_than_colour() -> None:
+    looks = [style.look(index) for index in range(25)]
+    assert len({(look.marker, look.colour) for look in looks}) == 25
+    assert len({look.marker for look in looks[:7]}) == len({look.colour for look in looks[:7]}) == 7
+
+
+@pytest.mark.parametrize(
+    ("strategies", "found"),
+    [
+        (sweeps.GRID, "temperature"),
+        (dict(list(sweeps.GRID.items())[:2]), None),  # two values are no curve
+        (sweeps.SIX, None),
+        ({f"top_p({x})": (0.5, {"top_p": x, "top_k": x}) for x in (1, 2, 3)}, None),  # two knobs
+        ({f"a({x})": (0.5, {"name": x}) for x in ("x", "y", "z")}, None),
+        ({f"a({x})": (0.5, {"flag": x}) for x in (True, False)}, None),
+    ],
+)
+def test_the_knob_that_turns(tmp_path: Path, strategies: Any, found: str | None) -> None:
+    assert knob.turned(read_sweep(sweeps.sweep(tmp_path, strategies, prompts=1)).jobs) == found
+
+
+@pytest.mark.parametrize("values", [(0, 1, math.inf), (0.001, 0.1, 10, 1000), (1, 2, 3)])
+def test_the_knob_is_drawn_where_it_can_be_read(tmp_path: Path, values: tuple[float, ...]) -> None:
+    strategies = {f"temperature({v})": (min(1.0, v), {"temperature": float(v)}) for v in values}
+    sweep = read_sweep(sweeps.sweep(tmp_path, strategies, prompts=2))
+    with style.styled():
+        figure = knob.draw(sweep.jobs, sweep.references)
+        assert figure
+        figure.draw_without_rendering()
+    x = figure.axes[0].lines[0].get_xdata()
+    assert np.isfinite(np.asarray(x, dtype=float)).all()
+    assert np.ptp(np.diff(np.asarray(x, dtype=float))) < 1e-9  # evenly spaced, or the values themselves
+    shown = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert shown == [f"{v:g}" for v in values]
+
+
+def test_texts_in_labels_are_no_mathematics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "DRAWINGS", figures.DRAWINGS[:2])
+    odd: dict[str, tuple[float, dict[str, Any]]] = {"$\\frac{$": (0.3, {}), "_hidden": (0.6, {}), "a\nb\x00": (0.9, {})}
+    assert drawn(tmp_path, strategies=odd, prompts=2) == ["plane", "repetition"]

@@ -1,0 +1,65 @@
+"""The table on a terminal: it fits, and shows what matters first."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.report.terminal import print_table
+from harness.results import read_sweep
+from tests import sweeps
+
+
+def printed(folder: Path, strategies: Any = sweeps.SIX, width: int = 80, encoding: str = "utf-8", **how: Any) -> str:
+    sweep = read_sweep(sweeps.sweep(folder, strategies, prompts=2, **how))
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, newline="\n")
+    print_table(sweep, Path("results/here/report.md"), Console(file=file, width=width))
+    file.flush()
+    return raw.getvalue().decode(encoding)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_it_fits(tmp_path: Path, width: int) -> None:
+    text = printed(tmp_path, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "perplexity ≈" in text
+    assert "…" not in text  # no column is squeezed
+    for label in (*sweeps.SIX, "reference"):
+        assert text.count(f"\n{label} ") == 1
+    assert ("distinct-4" in text) == (width == 200)
+    assert ("more scores in table.md" in text) == (width < 200)
+    assert text.endswith("report: results/here/report.md\n")
+
+
+def test_best_is_marked_without_colour(tmp_path: Path) -> None:
+    lines = printed(tmp_path).splitlines()
+    assert sum(line.split()[1].endswith("*") for line in lines if line.startswith(tuple(sweeps.SIX))) == 1
+    assert "* best" in "\n".join(lines)
+
+
+def test_one_job_gets_a_row_per_score(tmp_path: Path) -> None:
+    text = printed(tmp_path, sweeps.ONE)
+    for name in sweeps.BETTER:
+        assert text.count(f"\n{name} ") == 1
+    assert "best" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_labels_are_no_markup_and_are_cut(tmp_path: Path) -> None:
+    odd: dict[str, Any] = {"[bold]a[/bold]": (0.2, {}), "[/]": (0.4, {}), "x" * 60: (0.6, {})}
+    text = printed(tmp_path, odd)
+    assert "[bold]a[/bold]" in text
+    assert "[/]" in text
+    assert "x" * 25 + "… " in text
+    assert "x" * 26 not in text
+
+
+def test_a_terminal_without_unicode_gets_its_table(tmp_path: Path) -> None:
+    text = printed(tmp_path, {"τ=1 🦊": (0.2, {}), "b": (0.4, {})}, encoding="ascii")
+    assert "perplexity ~" in text
+    assert "?=1 ?" in text
