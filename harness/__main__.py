@@ -21,9 +21,18 @@ from harness.configs import CONF
 from harness.errors import InputError, did_you_mean
 
 
+TELLING = ("strategy.", "seed=", "model=", "model.", "samples=")
+
+
 def slug(text: str | None, default: str = "") -> str:
     """A folder name made of any text: nothing in it separates paths or needs quoting in a shell."""
     return re.sub(r"[^A-Za-z0-9._=,+-]+", "-", str(text or default))[:120].strip("-.")
+
+
+def job_folder(strategy: str, overrides: list[str]) -> str:
+    """The name of a job's folder in a sweep's: its strategy, and the overrides that usually tell jobs apart."""
+    kept = [o.lstrip("+").removeprefix("strategy.") for o in overrides if o.lstrip("+").startswith(TELLING)]
+    return slug("_".join([strategy, *kept]))
 
 
 def explain(error: Exception) -> str:
@@ -45,6 +54,7 @@ def compose(cfg: DictConfig) -> float | None:
 def main() -> None:
     """Compose, then decode everything at once."""
     OmegaConf.register_new_resolver("slug", slug, replace=True)
+    OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     # Hydra's own documentation writes +experiment=…, for configs without the group; this one has it.
     sys.argv[1:] = [
         argument.removeprefix("+") if argument.startswith("+experiment=") else argument for argument in sys.argv[1:]

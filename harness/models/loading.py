@@ -94,7 +94,7 @@ def locate(
         raise InputError(f"model.device={device!r}: cannot be set together with model.device_map={device_map!r}")
     if device_map is not None and find_spec("accelerate") is None:
         raise InputError(
-            f"model.device_map={device_map!r}: needs accelerate; pip install 'decoding-harness[accelerate]'"
+            f"model.device_map={device_map!r}: needs accelerate: pip install accelerate"
         )
     shown = f"model.name={name!r}"
     path = Path(name).expanduser()
