@@ -20,7 +20,6 @@ from harness import sweep
 from harness.configs import CONF
 from harness.errors import InputError, did_you_mean
 
-
 TELLING = ("strategy.", "seed=", "model=", "model.", "samples=")
 
 

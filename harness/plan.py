@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, did_you_mean
-from harness.knobs import Count, PositiveCount, build, check
+from harness.knobs import Count, PositiveCount, build, check, verify
 from harness.prompts import Prompt
 from harness.sweep import Job
 
@@ -68,6 +68,8 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
         preflight(node)
     metrics = {key: _metrics(node) for key, node in _distinct(jobs, "metrics").items()}
     strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
+    for node in _distinct(jobs, "report").values():
+        verify(node, "report", folder=jobs[0].sweep_folder)
     engines = {key: build(node, "engine") for key, node in _distinct(jobs, "engine").items()}
     return [
         Plan(

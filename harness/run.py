@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2s
 from itertools import chain
+from pathlib import Path
 
 import pandas as pd
 
-from harness import report
 from harness.engine import Request
 from harness.featurizer import Featurizer, choose
 from harness.generations import GenerationWriter, read_generations, write_generations
+from harness.knobs import build
 from harness.measure import measure, record
 from harness.metrics.base import Corpus, Tools
 from harness.models.base import LanguageModel
@@ -69,7 +70,7 @@ def execute(plans: Sequence[Plan]) -> None:
         with Progress(f"measuring {model.name}", len(members)) as progress:
             references.extend(_measure(world, same, frames, featurizer, progress) for same in _same_references(world))
         write_references(folder, references)
-    written = report.write(folder, **{k: v for k, v in plans[0].job.config["report"].items() if k != "factory"})
+    written: Path = build(plans[0].job.config["report"], "report", folder=folder)
     print_table(read_sweep(folder), written)
 
 

@@ -93,9 +93,7 @@ def locate(
     if device_map is not None and device != "auto":
         raise InputError(f"model.device={device!r}: cannot be set together with model.device_map={device_map!r}")
     if device_map is not None and find_spec("accelerate") is None:
-        raise InputError(
-            f"model.device_map={device_map!r}: needs accelerate: pip install accelerate"
-        )
+        raise InputError(f"model.device_map={device_map!r}: needs accelerate; pip install accelerate")
     shown = f"model.name={name!r}"
     path = Path(name).expanduser()
     if path.exists() or not _REPO_ID.fullmatch(name):

@@ -84,7 +84,7 @@ def test_a_device_that_is_not_there_is_named(tiny_gpt2_dir: Path) -> None:
 
 
 def test_a_device_map_gives_the_same_logits(tiny_gpt2_dir: Path) -> None:
-    pytest.importorskip("accelerate", reason="pip install 'decoding-harness[accelerate]'")
+    pytest.importorskip("accelerate", reason="pip install 'accelerate'")
     plain, spread = (hf(name=str(tiny_gpt2_dir), dtype="float32", device_map=m) for m in (None, {"": "cpu"}))
     expected, got = (m.prefill([[1, 2, 3], [4]])[0].logits.cpu() for m in (plain, spread))
     torch.testing.assert_close(got, expected, atol=1e-4, rtol=0)
