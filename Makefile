@@ -22,7 +22,7 @@ demo: .venv/installed ## decode with beam search, then compare strategies; well 
 
 # One thread per worker: two workers of two threads each on two cores are slower than two workers of one.
 test: .venv/installed ## every test, in parallel
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 check: .venv/installed ## lint, format and types
 	$(BIN)/ruff check .

@@ -10,8 +10,9 @@ import pandas as pd
 from harness import engine
 from harness.configs import option
 from harness.engine import Request
+from harness.errors import InputError
 from harness.featurizer import Featurizer, choose
-from harness.knobs import PositiveCount, build, checked
+from harness.knobs import PositiveCount, build, check
 from harness.measure import measure, record
 from harness.metrics.base import Metric, Tools
 from harness.models.base import LanguageModel
@@ -59,7 +60,6 @@ def _node(group: str, name: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
     return option(group, name) | dict(knobs)
 
 
-@checked
 def decode(
     model: LanguageModel,
     prompts: Sequence[Prompt | str],
@@ -85,8 +85,14 @@ def decode(
         One row per generation, ordered by strategy, prompt, seed and sample, with the columns of generations.parquet
         (`results/README.md`): prompt_id, prompt, strategy, seed, sample, text, tokens, per-token values, finish, score.
     """
-    known = [p if isinstance(p, Prompt) else identified([(p, None)])[0] for p in prompts]
+    for name, value in (("samples", samples), ("max_new_tokens", max_new_tokens), ("max_rows", max_rows)):
+        check(decode, name, value, f"{name}={value!r}")
+    texts = iter(identified([(p, None) for p in prompts if not isinstance(p, Prompt)]))
+    known = [p if isinstance(p, Prompt) else next(texts) for p in prompts]
     chosen = strategies if isinstance(strategies, Mapping) else {name: load_strategy(name) for name in strategies}
+    for what, given in (("prompts", known), ("strategies", chosen)):
+        if not given:
+            raise InputError(f"decode: there are no {what}")
     labels = {
         Request(p, tuple(model.encode(p.text)), s, max_new_tokens, seed, i): label
         for label, s in chosen.items()

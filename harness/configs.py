@@ -33,6 +33,7 @@ def option(group: str, name: str, **overrides: Any) -> dict[str, Any]:
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
             node = compose(f"{group}/{name}")[group]
+            node = node if "factory" in node else node[name]  # metrics nest: several may be chosen
     finally:
         GlobalHydra.instance().hydra = before
     container = OmegaConf.to_container(node, resolve=True)

@@ -98,17 +98,17 @@ def check(factory: Callable[..., Any], name: str, value: Any, shown: str) -> Any
     Raises:
         InputError: it is not of that type, or out of its range; the message begins with `shown`.
     """
-    adapter = _adapters(inspect.unwrap(factory)).get(name)
-    if adapter is None:
+    factory = inspect.unwrap(factory)
+    if name not in _hints(factory):
         return value
     try:
-        return adapter.validate_python(_frozen(value))
+        return _adapter(factory, name).validate_python(_frozen(value))
     except ValidationError as error:
         reasons = "; ".join(
             "".join(f"[{part}]" for part in e["loc"]) + " " * bool(e["loc"]) + e["msg"][0].lower() + e["msg"][1:]
             for e in error.errors(include_url=False)
         )
-        allowed = _range(_hints(inspect.unwrap(factory))[name])
+        allowed = _range(_hints(factory)[name])
         raise InputError(f"{shown}: {reasons}{f' (allowed: {allowed})' if allowed else ''}") from None
 
 
@@ -134,5 +134,5 @@ def _hints(factory: Callable[..., Any]) -> dict[str, Any]:
 
 
 @functools.cache
-def _adapters(factory: Callable[..., Any]) -> dict[str, TypeAdapter[Any]]:
-    return {name: TypeAdapter(hint, config=_STRICT) for name, hint in _hints(factory).items()}
+def _adapter(factory: Callable[..., Any], name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_hints(factory)[name], config=_STRICT)

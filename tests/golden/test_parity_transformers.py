@@ -26,6 +26,7 @@ from harness.models.loading import hf
 from harness.prompts import identified
 from harness.strategies.base import Strategy
 from harness.strategies.beam import beam
+from harness.strategies.beam_sample import beam_sample
 from harness.strategies.sampling import greedy, sample
 
 TEXTS = (
@@ -84,8 +85,8 @@ def frequent(found: Mapping[Any, Generation]) -> list[int]:
 
 @pytest.mark.parametrize("with_eos", [False, True])
 def test_greedy_and_beam_are_those_of_transformers(model: Any, theirs: Any, with_eos: bool) -> None:
-    penalised = [{"repetition_penalty": r} for r in (1.0, 1.3)]
-    searched = [
+    penalised: list[dict[str, Any]] = [{"repetition_penalty": r} for r in (1.0, 1.3)]
+    searched: list[dict[str, Any]] = [
         {"num_beams": w, "length_penalty": lp, "early_stopping": early}
         for w, lp, early in [
             *itertools.product((2, 3, 5), (0.5, 1.0, 2.0), (False,)),
@@ -94,7 +95,7 @@ def test_greedy_and_beam_are_those_of_transformers(model: Any, theirs: Any, with
         ]
     ]
     model.eos = frozenset()
-    strategies = [*(greedy(**k) for k in penalised), *(beam(**k) for k in searched)]
+    strategies: list[Strategy[Any]] = [*(greedy(**k) for k in penalised), *(beam(**k) for k in searched)]
     if with_eos:
         model.eos = frozenset(frequent(ours(model, strategies[:1])))
     found = ours(model, strategies)
@@ -138,8 +139,13 @@ def test_sampling_has_the_distribution_of_transformers(model: Any, theirs: Any, 
             expected = [
                 raw.log_softmax(-1)[0, token],
                 processed.log_softmax(-1)[0, token],
-                torch.distributions.Categorical(logits=raw).entropy()[0],
+                -(raw.softmax(-1) * raw.log_softmax(-1)).sum(),
                 (processed > -torch.inf).sum(),
                 (raw > raw[0, token]).sum(),
             ]
             np.testing.assert_allclose(generation.values[step], [float(x) for x in expected], rtol=1e-6, atol=1e-6)
+
+
+def test_beam_sample_at_temperature_zero_is_the_beam_search_of_transformers(model: Any, theirs: Any) -> None:
+    for (_, j), generation in ours(model, [beam_sample(num_beams=3, temperature=0.0)]).items():
+        assert generation.tokens == generate(theirs, model.encode(TEXTS[j]), sorted(model.eos), num_beams=3)

@@ -40,7 +40,7 @@ def tokens(found: Sequence[Generation], strategies: Sequence[Strategy[Any]]) -> 
     }
 
 
-MIXED = [
+MIXED: list[Strategy[Any]] = [
     greedy(),
     sample(),
     sample(temperature=0.0),

@@ -28,7 +28,7 @@ def test_an_even_grid_of_draws_gives_the_probabilities(vocab: int, temperature: 
     n = 20_000
     logits = torch.randn(vocab, generator=torch.Generator().manual_seed(vocab)) * 2 / temperature
     grid = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    tokens = torch.cat([inverse_cdf(logits.expand(len(part), -1), part) for part in grid.split(1000)])
+    tokens = torch.cat([inverse_cdf(logits.expand(len(part), -1), part) for part in torch.split(grid, 1000)])
     share = torch.bincount(tokens, minlength=vocab) / n
     assert (share - logits.double().softmax(-1)).abs().max() <= 1 / n
 
