@@ -62,6 +62,8 @@ def main() -> None:
         try:
             compose()
         except OSError as error:  # Hydra makes the folder of a run before it calls us
+            if isinstance(error, HydraException):  # a yaml that is not there
+                raise
             raise InputError(f"the results folder {error.filename} cannot be made: {error.strerror}") from None
         sweep.run()
     except InputError as error:

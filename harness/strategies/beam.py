@@ -76,7 +76,9 @@ class Beam(Strategy[State]):
         last = length >= view.limit
         finishes = (ended | last[:, None])[:, :beams] & ~state.done[:, None]
         ranks = self.normalised(scores[:, :beams], length).masked_fill(~finishes, -torch.inf)
-        finished = state.finished.add(ranks, *continuations(view, rows[:, :beams], tokens[:, :beams]))
+        finished = state.finished
+        if finishes.any():  # rare, and the values of their last tokens take another pass over the logits
+            finished = finished.add(ranks, *continuations(view, rows[:, :beams], tokens[:, :beams]))
 
         running, order = (
             s[:, :beams] for s in scores.masked_fill(ended, -torch.inf).sort(descending=True, stable=True)

@@ -39,14 +39,15 @@ class Hypotheses:
 
         Args:
             scores: [requests, n]; -inf: not a hypothesis.
-            tokens: [requests, n, time], one token longer than those kept so far.
+            tokens: [requests, n, time], at least as long as those kept so far.
             values: [requests, n, time, len(VALUES)].
         """
         size = self.scores.shape[1]
         best = torch.cat([self.scores, scores], 1).sort(descending=True, stable=True)
         at = best.indices[:, :size, None]
-        tokens = torch.cat([pad(self.tokens, (0, 1), value=-1), tokens], 1)
-        values = torch.cat([pad(self.values, (0, 0, 0, 1), value=torch.nan), values], 1)
+        longer = tokens.shape[2] - self.tokens.shape[2]
+        tokens = torch.cat([pad(self.tokens, (0, longer), value=-1), tokens], 1)
+        values = torch.cat([pad(self.values, (0, 0, 0, longer), value=torch.nan), values], 1)
         return Hypotheses(best.values[:, :size], tokens.take_along_dim(at, 1), values.take_along_dim(at[..., None], 1))
 
 
