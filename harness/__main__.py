@@ -45,9 +45,17 @@ def explain(error: Exception) -> str:
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
-def compose(cfg: DictConfig) -> float | None:
+def compose(cfg: DictConfig) -> None:
     """Hydra's part: compose one job, or every job of a sweep; each only enlists."""
-    return sweep.enlist(cfg)
+    sweep.enlist(cfg)
+
+
+def from_hydra(error: BaseException) -> bool:
+    """Whether an exception was raised in Hydra's or OmegaConf's own code, as some complaints are, of any type."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and str(trace.tb_frame.f_globals.get("__name__")).startswith(("hydra.", "omegaconf."))
 
 
 def main() -> None:
@@ -55,22 +63,22 @@ def main() -> None:
     OmegaConf.register_new_resolver("slug", slug, replace=True)
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     # Hydra's own documentation writes +experiment=…, for configs without the group; this one has it.
-    sys.argv[1:] = [
-        argument.removeprefix("+") if argument.startswith("+experiment=") else argument for argument in sys.argv[1:]
-    ]
+    sys.argv[1:] = [a.removeprefix("+") if a.startswith("+experiment=") else a for a in sys.argv[1:]]
     try:
         try:
             compose()
-        except OSError as error:  # Hydra makes the folder of a run before it calls us
-            if isinstance(error, HydraException):  # a yaml that is not there
-                raise
-            raise InputError(f"the results folder {error.filename} cannot be made: {error.strerror}") from None
+        except InputError:
+            raise
+        except Exception as error:
+            sweep.leave_nothing(sweep.enlisted)
+            if isinstance(error, HydraException | OmegaConfBaseException) or from_hydra(error):
+                raise InputError(explain(error)) from error
+            if isinstance(error, OSError) and error.filename:  # Hydra makes the folder of a run before it calls us
+                raise InputError(f"the folder {error.filename} cannot be made: {error.strerror}") from None
+            raise
         sweep.run()
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {explain(error)}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -17,8 +17,8 @@ def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def option(group: str, name: str, **overrides: Any) -> dict[str, Any]:
-    """One yaml of a group as Hydra would compose it, with some keys overridden.
+def option(group: str, name: str) -> dict[str, Any]:
+    """One yaml of a group as Hydra would compose it.
 
     Raises:
         InputError: the group has no such yaml.
@@ -38,4 +38,4 @@ def option(group: str, name: str, **overrides: Any) -> dict[str, Any]:
         GlobalHydra.instance().hydra = before
     container = OmegaConf.to_container(node, resolve=True)
     assert isinstance(container, dict)
-    return {str(k): v for k, v in container.items()} | overrides
+    return {str(k): v for k, v in container.items()}

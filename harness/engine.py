@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from itertools import groupby, pairwise
@@ -84,14 +84,19 @@ def decode(
     Raises:
         InputError: a prompt leaves no room in the model's context. Raised before anything is decoded.
     """
+    check_room(model, requests)
+    for batch in pack(requests, max_rows):
+        yield from decode_batch(model, batch, merge=merge)
+
+
+def check_room(model: LanguageModel, requests: Iterable[Request]) -> None:
+    """Raise InputError for a prompt that leaves no room in the model's context."""
     for r in requests:
         if model.context is not None and len(r.tokens) >= model.context:
             raise InputError(
                 f"prompt {r.prompt.id} ({r.prompt.text[:40]!r}) has {len(r.tokens)} tokens; "
                 f"{model.name} has a context of {model.context}, which leaves no room for a continuation"
             )
-    for batch in pack(requests, max_rows):
-        yield from decode_batch(model, batch, merge=merge)
 
 
 def pack(requests: Sequence[Request], max_rows: int) -> Iterator[list[Request]]:

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.configs import option
-from harness.errors import InputError
+from harness.configs import option, options
+from harness.errors import InputError, did_you_mean
 from harness.metrics.base import Corpus
 from harness.models.base import LanguageModel
 from harness.models.loading import load, preflight
@@ -17,19 +17,27 @@ from harness.models.scoring import features
 from harness.progress import say
 
 
-def choose(wanted: str, models: Sequence[str]) -> str:
+def choose(wanted: str, models: Sequence[str], key: str = "metrics.mauve.featurizer") -> str:
     """The yaml name of the featurizer.
 
     Args:
         wanted: a name in `conf/model`, or "auto": pocket-l where every model of the sweep is a pocket model, else
             gpt2-large (the MAUVE paper's choice), and pocket-l again, said aloud, where gpt2-large cannot be had.
         models: the yaml names of the sweep's models.
+        key: where the user wrote `wanted`, for messages.
 
     Raises:
         InputError: `wanted` is no model, or cannot be had.
     """
     if wanted != "auto":
-        preflight(option("model", wanted))
+        names = options("model")
+        if wanted not in names:
+            allowed = did_you_mean(str(wanted), ["auto", *names])
+            raise InputError(f"{key}={wanted!r:.60}: there is no such model; {allowed}")
+        try:
+            preflight(option("model", wanted))
+        except InputError as error:
+            raise InputError(f"{key}={wanted!r}: {error}") from None
         return wanted
     if all(name.startswith("pocket-") for name in models):
         return "pocket-l"

@@ -9,8 +9,11 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import operator
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ParamSpec, TypeVar, get_type_hints
+from numbers import Integral
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -26,6 +29,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 PositiveCount = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]  # result files hold it in 64 bits
 
 _STRICT = ConfigDict(strict=True, arbitrary_types_allowed=True)
 
@@ -63,12 +67,18 @@ def verify(node: Mapping[str, Any], key: str, **given: Any) -> None:
 
 
 def _bind(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> functools.partial[Any]:
-    knobs = dict(node)
+    if not isinstance(node, Mapping):
+        raise InputError(f"{key}={node!r}: must be a mapping of a factory and its arguments")
+    knobs = {str(name): value for name, value in node.items()}
     path = knobs.pop("factory", None)
     if not isinstance(path, str):
         raise InputError(f"{key}.factory={path!r}: must be the dotted path of a callable")
     factory = import_path(path, f"{key}.factory")
-    parameters = inspect.signature(factory).parameters
+    try:
+        parameters = inspect.signature(factory).parameters
+        _hints(inspect.unwrap(factory))
+    except (NameError, TypeError, ValueError) as error:  # built-in types; annotations that name what is not imported
+        raise InputError(f"{key}.factory={path!r}: its arguments cannot be told ({error})") from error
     for name, value in knobs.items():
         if name not in parameters or name in given:
             allowed = [p for p in parameters if p not in given]
@@ -85,7 +95,7 @@ def import_path(path: str, key: str) -> Callable[..., Any]:
     module, _, attribute = path.rpartition(".")
     try:
         found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: the path begins with a dot
         raise InputError(f"{key}={path!r}: cannot be imported ({error})") from error
     if not callable(found):
         raise InputError(f"{key}={path!r}: is not callable")
@@ -102,8 +112,11 @@ def check(factory: Callable[..., Any], name: str, value: Any, shown: str) -> Any
     if name not in _hints(factory):
         return value
     try:
-        return _adapter(factory, name).validate_python(_frozen(value))
+        return _adapter(factory, name).validate_python(_plain(value))
     except ValidationError as error:
+        choices = [kind for kind in _union(_hints(factory)[name]) if kind is not NoneType]
+        if len(choices) > 1:  # pydantic has a complaint for each of them
+            raise InputError(f"{shown}: allowed: {_one_of(_hints(factory)[name])}") from None
         reasons = "; ".join(
             "".join(f"[{part}]" for part in e["loc"]) + " " * bool(e["loc"]) + e["msg"][0].lower() + e["msg"][1:]
             for e in error.errors(include_url=False)
@@ -112,9 +125,46 @@ def check(factory: Callable[..., Any], name: str, value: Any, shown: str) -> Any
         raise InputError(f"{shown}: {reasons}{f' (allowed: {allowed})' if allowed else ''}") from None
 
 
-def _frozen(value: Any) -> Any:
-    """Lists, as yaml writes them, are tuples to a factory: a strategy has to be hashable."""
-    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+def _plain(value: Any) -> Any:
+    """Lists, as yaml writes them, are tuples to a factory: a strategy has to be hashable. NumPy's integers are ints."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_plain, value))
+    return operator.index(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
+
+
+def _union(hint: Any) -> tuple[Any, ...]:
+    """The types that a union is of; none for any other type."""
+    return get_args(hint) if get_origin(hint) in (Union, UnionType) else ()
+
+
+def _one_of(hint: Any) -> str:
+    """What a union allows, as one writes it in yaml: "true, false or 'never'"."""
+    *some, last = [word for kind in _union(hint) for word in _words(kind)]
+    return f"{', '.join(some)} or {last}"
+
+
+def _words(kind: Any) -> list[str]:
+    """What one type of a union allows, in one word or several."""
+    if get_origin(kind) is Literal:
+        return list(map(repr, get_args(kind)))
+    if get_origin(kind) is Annotated:
+        *some, last = _words(get_args(kind)[0])
+        return [*some, f"{last} ({bounds})" if (bounds := _range(kind)) else last]
+    origin = get_origin(kind) or kind
+    if origin is tuple and get_args(kind)[:1] == (str,):
+        return ["a list of texts"]
+    return list(_WORDS.get(origin, (getattr(origin, "__name__", str(origin)),)))
+
+
+_WORDS: dict[Any, tuple[str, ...]] = {
+    bool: ("true", "false"),
+    int: ("an integer",),
+    float: ("a number",),
+    str: ("a text",),
+    tuple: ("a list",),
+    dict: ("a mapping",),
+    NoneType: ("null",),
+}
 
 
 def _range(hint: Any) -> str:

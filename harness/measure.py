@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from harness.metrics.base import Corpus, Metric, Score, Tools
 from harness.results import ScoreRecord
+from harness.signature import comparable, differing
 from harness.stats import bootstrap
 
 
@@ -24,10 +25,15 @@ def record(scores: Sequence[Score], corpus: Corpus, references: Sequence[ScoreRe
         corpus: what they were measured on.
         references: the scores of the references, to stand beside those of the same name.
     """
-    human = {each.name: each.value for each in references}
+    human = {each.name: each for each in references}
     records = []
     for score in scores:
-        kept = ScoreRecord.of(score, human.get(score.name))
+        beside = human.get(score.name)
+        kept = ScoreRecord.of(score, beside.value if beside else None)
+        if beside and not comparable(score.signature, beside.signature):
+            field, (ours, theirs) = next(iter(differing(score.signature, beside.signature).items()))
+            note = f"not compared with the references, whose {field} is {theirs} and not {ours}"
+            kept = replace(kept, reference=None, notes=(*kept.notes, note))
         if score.stats is not None and score.combine is not None and not math.isnan(score.value):
             interval = bootstrap(score.stats, corpus.prompt_ids, score.combine)
             kept = replace(kept, low=interval.low, high=interval.high, method=interval.method)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, did_you_mean
-from harness.knobs import Count, PositiveCount, build, check, verify
+from harness.knobs import PositiveCount, Seed, build, check, verify
 from harness.prompts import Prompt
 from harness.sweep import Job
 
@@ -34,6 +34,7 @@ class Plan:
 
     job: Job
     label: str  # what tables call it: unique in the sweep
+    reference: str  # what they call the references it is compared with; jobs that share them share the label
     prompts: Sequence[Prompt]
     strategy: Strategy[Any]
     metrics: Mapping[str, Metric]
@@ -48,7 +49,7 @@ class Plan:
         return key_of([self.job.config["model"], self.job.config["engine"]])
 
 
-def settings(seed: Count, samples: PositiveCount, max_new_tokens: PositiveCount, name: str | None) -> None:
+def settings(seed: Seed, samples: PositiveCount, max_new_tokens: PositiveCount, name: str | None) -> None:
     """The keys of config.yaml that belong to no group, for their types."""
 
 
@@ -67,6 +68,11 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     for node in _distinct(jobs, "model").values():
         preflight(node)
     metrics = {key: _metrics(node) for key, node in _distinct(jobs, "metrics").items()}
+    wanted = sorted(
+        {w for chosen in metrics.values() for m in chosen.values() if (w := getattr(m, "featurizer", None))}
+    )
+    if len(wanted) > 1:
+        raise InputError(f"metrics.mauve.featurizer: one for all jobs of a sweep, not {', '.join(sorted(wanted))}")
     strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
     for node in _distinct(jobs, "report").values():
         verify(node, "report", folder=jobs[0].sweep_folder)
@@ -75,6 +81,7 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
         Plan(
             job,
             label,
+            reference,
             prompts[key_of(job.config["prompts"])],
             strategies[key_of(job.config["strategy"])],
             metrics[key_of(job.config["metrics"])],
@@ -83,7 +90,7 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
             job.config["samples"],
             job.config["max_new_tokens"],
         )
-        for job, label in zip(jobs, labels(jobs), strict=True)
+        for job, label, reference in zip(jobs, labels(jobs), reference_labels(jobs), strict=True)
     ]
 
 
@@ -101,12 +108,20 @@ def _check_settings(config: Mapping[str, Any]) -> None:
     for key, value in config.items():
         if key not in (*GROUPS, *names):
             raise InputError(f"unknown key {key}={value!r}: {did_you_mean(key, (*GROUPS, *names))}")
+    for key in (*GROUPS, *names):
+        if key not in config:
+            raise InputError(f"the config has no {key}")
+        if key in GROUPS and not isinstance(config[key], Mapping):
+            raise InputError(f"{key}={config[key]!r}: must be the name of a yaml in conf/{key}")
     for name in names:
         check(settings, name, config[name], f"{name}={config[name]!r}")
 
 
 def _check_folders(jobs: Sequence[Job]) -> None:
     """Two jobs in one folder would overwrite each other; a folder that cannot be written is better known now."""
+    for job in jobs:
+        if not job.folder.resolve().is_relative_to(job.sweep_folder.resolve()):
+            raise InputError(f"hydra.sweep.subdir={str(job.folder)!r}: a job's folder has to be inside its sweep's")
     for folder, count in Counter(job.folder for job in jobs).items():
         if count > 1:
             raise InputError(f"{count} jobs would write to {folder}: hydra.sweep.subdir has to tell them apart")
@@ -139,13 +154,37 @@ def labels(jobs: Sequence[Job]) -> list[str]:
         shown = ", ".join(k.removeprefix("strategy.").removeprefix(f"{name}=") for k in knobs)
         parts = [f"{name}({shown})" if shown else name, *(_choice(job, key) for key in varying)]
         named.append(" ".join([*parts, *(f"{key}={job.config[key]}" for key in numbers)]))
-    repeats = {label for label, count in Counter(named).items() if count > 1}
-    counts: Counter[str] = Counter()
-    for i, label in enumerate(named):
-        if label in repeats:
-            counts[label] += 1
-            named[i] = f"{label} #{counts[label]}"
-    return named
+    return _numbered(named)
+
+
+def reference_labels(jobs: Sequence[Job]) -> list[str]:
+    """What each job's references are called: equal where two jobs can share them, and only there.
+
+    They depend on who reads them (model, engine), on the prompts, on the length they are cut to, and on how they are
+    measured.
+    """
+    keys = [
+        key_of([job.config[k] for k in ("model", "engine", "prompts", "max_new_tokens", "metrics")]) for job in jobs
+    ]
+    groups = [group for group in ("model", "prompts") if len({_choice(job, group) for job in jobs}) > 1]
+    several = len({job.config["max_new_tokens"] for job in jobs}) > 1
+    named: dict[str, str] = {}
+    for key, job in zip(keys, jobs, strict=True):
+        parts = ["reference", *(_choice(job, group) for group in groups)]
+        named.setdefault(key, " ".join([*parts, *([f"of {job.config['max_new_tokens']}"] if several else [])]))
+    unique = dict(zip(named, _numbered(list(named.values())), strict=True))
+    return [unique[key] for key in keys]
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Names that occur more than once get a number."""
+    repeated = {name for name, count in Counter(names).items() if count > 1}
+    seen: Counter[str] = Counter()
+    seen_names = []
+    for name in names:
+        seen[name] += 1
+        seen_names.append(f"{name} #{seen[name]}" if name in repeated else name)
+    return seen_names
 
 
 def _choice(job: Job, group: str) -> str:

@@ -22,7 +22,7 @@ class Progress:
 
     def __init__(self, title: str, total: int) -> None:
         self._bar = Bar(
-            TextColumn("[bold]{task.description}"),
+            TextColumn("{task.description}", style="bold", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -49,5 +49,8 @@ class Progress:
 
 
 def say(line: str) -> None:
-    """One line for whoever watches the run; on standard error, so that standard output holds the table alone."""
-    console.print(line)
+    """One line, exactly as it stands, for whoever watches the run.
+
+    On standard error, so that standard output holds the table alone.
+    """
+    console.print(line, markup=False, emoji=False)

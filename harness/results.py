@@ -127,8 +127,9 @@ def begin_job(
     reference: str | None = None,
 ) -> None:
     """Make a job's folder: config.yaml and job.json. What an earlier run left of the job there is deleted."""
-    for stale in ("scores.json", "items.parquet", "generations.parquet", "provenance.json"):
-        (folder / stale).unlink(missing_ok=True)
+    if (folder / "job.json").exists():  # elsewhere a file of such a name is somebody else's
+        for stale in ("scores.json", "items.parquet", "generations.parquet", "provenance.json"):
+            (folder / stale).unlink(missing_ok=True)
     write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     job = {"label": label, "choices": dict(choices), "signature": signature, "reference": reference}
     write_json(folder / "job.json", job)
@@ -157,7 +158,13 @@ def write_scores(folder: Path, scores: Sequence[ScoreRecord]) -> None:
 
 
 def write_references(folder: Path, references: Sequence[References]) -> None:
-    """Write references.parquet and references.json: a sweep has one set of references per model and length."""
+    """Write references.parquet and references.json: a sweep has a set of references per model, prompts and length.
+
+    Raises:
+        ValueError: two sets have one label.
+    """
+    if len({each.label for each in references}) < len(references):
+        raise ValueError(f"sets of references need labels of their own: {[each.label for each in references]}")
     frames = [each.frame.assign(reference=each.label) for each in references]
     rows = pd.concat(frames) if frames else pd.DataFrame(columns=REFERENCE_SCHEMA.names)
     columns = {f.name: pa.array(rows[f.name].tolist(), f.type, from_pandas=True) for f in REFERENCE_SCHEMA}

@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2s
-from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 
-from harness.engine import Request
+from harness.engine import Request, check_room
 from harness.featurizer import Featurizer, choose
 from harness.generations import GenerationWriter, read_generations, write_generations
 from harness.knobs import build
@@ -23,7 +22,7 @@ from harness.measure import measure, record
 from harness.metrics.base import Corpus, Tools
 from harness.models.base import LanguageModel
 from harness.models.loading import load
-from harness.plan import Plan, command, key_of
+from harness.plan import Plan, command
 from harness.progress import Progress
 from harness.provenance import provenance
 from harness.report.terminal import print_table
@@ -48,50 +47,58 @@ class World:
 
     plans: list[Plan]
     model: LanguageModel
-    suffix: str  # what tells its references from those of other worlds
+    requests: dict[Request, Plan]
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def execute(plans: Sequence[Plan]) -> None:
-    """Run every plan, leave what `results/README.md` lists, and print the table."""
-    featurizer = _featurizer(plans)
-    folder = plans[0].job.sweep_folder
-    name = plans[0].job.config["name"] or folder.name
-    write_sweep(folder, name=name, command=command(), jobs=[p.job.folder for p in plans])
+    """Run every plan, leave what `results/README.md` lists, and print the table.
+
+    Raises:
+        InputError: a prompt of any job leaves no room in its model's context. Raised before anything is decoded.
+    """
     worlds: dict[str, list[Plan]] = {}
     for p in plans:
         worlds.setdefault(p.world, []).append(p)
+    if len(worlds) > 1:  # models are loaded one after another; a prompt too long for the last is better known now
+        for members in worlds.values():
+            _world(members)
+    featurizer = _featurizer(plans)
+    folder = plans[0].job.sweep_folder
+    name = plans[0].job.config["name"] or folder.name
     references: list[References] = []
-    for members in worlds.values():
-        model = load(members[0].job.config["model"])
-        world = World(members, model, f" {model.name}" if len(worlds) > 1 else "")
+    for number, members in enumerate(worlds.values()):
+        world = _world(members)
+        if number == 0:
+            write_sweep(folder, name=name, command=command(), jobs=[p.job.folder for p in plans])
         _begin(world)
         frames = _decode(world)
-        with Progress(f"measuring {model.name}", len(members)) as progress:
-            references.extend(_measure(world, same, frames, featurizer, progress) for same in _same_references(world))
+        with Progress(f"measuring {world.model.name}", len(members)) as progress:
+            for label in dict.fromkeys(p.reference for p in members):
+                same = [p for p in members if p.reference == label]
+                references.append(_measure(world, same, frames, featurizer, progress))
         write_references(folder, references)
     written: Path = build(plans[0].job.config["report"], "report", folder=folder)
     print_table(read_sweep(folder), written)
 
 
+def _world(members: list[Plan]) -> World:
+    """Load the model and make the requests of the jobs of one world."""
+    model = load(members[0].job.config["model"])
+    requests: dict[Request, Plan] = {}
+    for p in members:
+        for prompt in p.prompts:
+            tokens = tuple(model.encode(prompt.text))
+            for sample in range(p.samples if p.strategy.stochastic else 1):
+                requests[Request(prompt, tokens, p.strategy, p.max_new_tokens, p.seed, sample)] = p
+    check_room(model, requests)
+    return World(members, model, requests)
+
+
 def _featurizer(plans: Sequence[Plan]) -> Featurizer | None:
     """One for all jobs, if any of their metrics wants one."""
-    wanted = sorted({w for p in plans for m in p.metrics.values() if (w := getattr(m, "featurizer", None))})
-    return Featurizer(choose(wanted[0], [p.job.choices["model"] for p in plans])) if wanted else None
-
-
-def _same_references(world: World) -> list[list[Plan]]:
-    """The plans of a world, those with the same prompts and the same length together."""
-    groups: dict[str, list[Plan]] = {}
-    for p in world.plans:
-        groups.setdefault(key_of([p.job.config["prompts"], p.max_new_tokens]), []).append(p)
-    return list(groups.values())
-
-
-def _label(world: World, plan: Plan) -> str:
-    """What the references of a plan are called: as short as the sweep allows."""
-    several = len(_same_references(world)) > 1
-    return f"reference{world.suffix}" + (f" {plan.job.choices['prompts']}[:{plan.max_new_tokens}]" if several else "")
+    wanted = {w for p in plans for m in p.metrics.values() if (w := getattr(m, "featurizer", None))}
+    return Featurizer(choose(wanted.pop(), [p.job.choices["model"] for p in plans])) if wanted else None
 
 
 def _begin(world: World) -> None:
@@ -104,7 +111,7 @@ def _begin(world: World) -> None:
             label=p.label,
             config=config,
             choices=p.job.choices,
-            reference=_label(world, p),
+            reference=p.reference,
             signature=job_signature(
                 model=f"{world.model.name}@{world.model.fingerprint[:12]}",
                 prompts=f"{p.job.choices['prompts']}[{len(p.prompts)}]@{digest}",
@@ -125,18 +132,11 @@ def _knobs(node: Mapping[str, object]) -> str:
 def _decode(world: World) -> dict[str, pd.DataFrame]:
     """Decode all jobs of a world together; each job's generations in the order of its prompts and samples."""
     model = world.model
-    owner: dict[Request, Plan] = {}
-    for p in world.plans:
-        samples = p.samples if p.strategy.stochastic else 1
-        for prompt in p.prompts:
-            tokens = tuple(model.encode(prompt.text))
-            for s in range(samples):
-                owner[Request(prompt, tokens, p.strategy, p.max_new_tokens, p.seed, s)] = p
     writers = {p.label: GenerationWriter(p.job.folder) for p in world.plans}
-    with Progress(f"decoding {model.name}", len(owner)) as progress:
+    with Progress(f"decoding {model.name}", len(world.requests)) as progress:
         try:
-            for generation in world.plans[0].engine(model, list(owner)):
-                label = owner[generation.request].label
+            for generation in world.plans[0].engine(model, list(world.requests)):
+                label = world.requests[generation.request].label
                 writers[label].append([row(generation, label, model)])
                 progress.advance()
         except BaseException:
@@ -167,11 +167,9 @@ def _measure(
     tools = Tools(
         given if given.texts else None,
         featurizer,
-        featurizer.signature if featurizer and given.texts else "",
         decode=world.model.decode,
     )
-    union = dict(chain.from_iterable(p.metrics.items() for p in plans))
-    scores = record(measure(given, union.values(), tools), given)
+    scores = record(measure(given, plans[0].metrics.values(), tools), given)
     for p in plans:
         texts = corpus(frames[p.label])
         found = measure(texts, p.metrics.values(), tools)
@@ -186,4 +184,4 @@ def _measure(
         write_provenance(p.job.folder, about)
         write_scores(p.job.folder, record(found, texts, scores))
         progress.advance()
-    return References(_label(world, plans[0]), human, scores)
+    return References(plans[0].reference, human, scores)

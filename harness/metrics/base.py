@@ -60,10 +60,14 @@ class Tools:
     """What a metric may ask the harness for. Everything here is shared by all jobs of a sweep."""
 
     references: Corpus | None  # the reference texts of the same prompts, as long as the generations may be
-    # [texts, d] float32, one vector per text; the name that a signature uses for where they come from.
-    features: Callable[[Corpus], NDArray[np.float32]] | None = None
-    featurizer: str = ""
+    features: Callable[[Corpus], NDArray[np.float32]] | None = None  # [texts, d], one vector per text
+    featurizer: str = ""  # what a signature calls them; empty: what they call themselves (`source`)
     decode: Callable[[Sequence[int]], str] | None = None  # tokens of a continuation to its text, to cut texts
+
+    @property
+    def source(self) -> str:
+        """What a signature calls the features. Asked only once they are used, as it may load their model."""
+        return self.featurizer or str(getattr(self.features, "signature", ""))
 
 
 class Metric(ABC):

@@ -33,14 +33,10 @@ STEADY = 1_000  # texts from which on the bias and the noise of the histograms s
 UNEQUAL = 0.05  # relative difference in mean length from which on it is noted
 
 
-def preflight() -> None:
-    """Raise InputError where mauve-text or its clustering library is missing; import neither (that takes seconds)."""
-    missing = [name for name in ("mauve", "faiss", "sklearn") if find_spec(name) is None]
-    if missing:
-        raise InputError(
-            f"metrics.mauve needs a package that is not installed (no module {', '.join(missing)}): "
-            "pip install 'decoding-harness[mauve]', or leave mauve out of metrics"
-        )
+def installed() -> bool:
+    """Whether mauve-text and what it clusters with are there; imports none of them (that takes seconds)."""
+    specs = map(find_spec, ("mauve", "faiss", "sklearn", "threadpoolctl"))
+    return all(spec is not None and spec.origin is not None for spec in specs)  # a folder called mauve has no origin
 
 
 def area(p: Floats, q: Floats, scaling_factor: float = 5.0, points: int = 25) -> float:
@@ -108,6 +104,10 @@ class Mauve(Metric):
     are, on their length and on what makes the features; the first and the last are in the signature, unequal lengths in
     a note. No interval: a resample repeats texts, and the clustering takes repeated texts for a cluster.
 
+    Where mauve-text is missing the score is NaN, with a note that says what to install: mauve is among the default
+    metrics, and nobody who runs those has asked for an optional package. Without a number the features are not asked
+    for, so their model is not loaded.
+
     Attributes:
         featurizer: whose hidden states are the features, as a model of `conf/model`; `auto` lets the harness choose one
             for all jobs. Read by who makes `Tools.features`; the signature says what those came from.
@@ -125,11 +125,6 @@ class Mauve(Metric):
     min_texts: Annotated[int, Field(ge=10)] = 100
     max_tokens: PositiveCount | None = None
 
-    def __post_init__(self) -> None:
-        """Check the knobs, and that mauve-text is there: before anything is decoded."""
-        super().__post_init__()
-        preflight()
-
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """One score, NaN with a note where there is nothing to compare; nothing for the references themselves."""
         if corpus is tools.references:
@@ -137,6 +132,8 @@ class Mauve(Metric):
         if tools.references is None or tools.features is None:
             what = "references" if tools.references is None else "features"
             return [self._none(corpus, tools, f"there are no {what} to compare with")]
+        if not installed():
+            return [self._none(corpus, tools, "pip install 'decoding-harness[mauve]'")]
         p, q = self._cut(tools.references, tools), self._cut(corpus, tools)
         smaller = min(len(p.texts), len(q.texts))
         if smaller < self.min_texts:
@@ -146,7 +143,7 @@ class Mauve(Metric):
             return [self._none(corpus, tools, f"{buckets} buckets are too many for {texts} texts")]
         features = tools.features(p), tools.features(q)
         if not all(np.isfinite(side).all() for side in features):
-            return [self._none(corpus, tools, "the features are not finite")]
+            return [self._none(corpus, tools, "the features are not finite", buckets)]
         seeds = range(FIRST_SEED, FIRST_SEED + self.seeds)
         values = [area(*histograms(*features, buckets, seed), self.scaling_factor) for seed in seeds]
         signature = self._signature(corpus, tools, buckets)
@@ -159,20 +156,22 @@ class Mauve(Metric):
             raise InputError(f"metrics.mauve.max_tokens={self.max_tokens}: cutting texts takes the model's tokenizer")
         return corpus.cut(self.max_tokens, tools.decode)
 
-    def _none(self, corpus: Corpus, tools: Tools, why: str) -> Score:
-        return Score("mauve", float("nan"), "high", self._signature(corpus, tools, None), notes=(f"no MAUVE: {why}",))
+    def _none(self, corpus: Corpus, tools: Tools, why: str, buckets: int | None = None) -> Score:
+        signature = self._signature(corpus, tools, buckets)
+        return Score("mauve", float("nan"), "high", signature, notes=(f"no MAUVE: {why}",))
 
     def _signature(self, corpus: Corpus, tools: Tools, buckets: int | None) -> str:
+        """Without buckets it says nothing of the features: to ask for their name would load their model."""
         return sign(
             "mauve",
-            features=tools.featurizer or None,
+            features=None if buckets is None else tools.source or None,
             buckets=buckets,
             c=self.scaling_factor,
             seeds=self.seeds,
             cut=self.max_tokens,
             texts=len(corpus.texts),
             references=len(tools.references.texts) if tools.references else 0,
-            **{"mauve-text": version("mauve-text")},
+            **{"mauve-text": version("mauve-text") if installed() else None},
         )
 
 

@@ -17,7 +17,7 @@ from harness.models.text import Text
 
 @dataclass(slots=True)
 class KeyValueCache:
-    """Keys and values of every row so far, and which positions of a row hold a token."""
+    """Keys and values of every row so far, and which positions of a row hold a token; all where the network is."""
 
     past: Any  # transformers.Cache, of the kind that the model itself makes
     mask: Tensor  # [rows, time] int64: 1 where there is a token, 0 where there is padding
@@ -25,12 +25,17 @@ class KeyValueCache:
 
     def select(self, rows: Tensor) -> None:
         """Row i becomes old row rows[i]; rows may be repeated, left out and in any order."""
+        rows = rows.to(self.mask.device)
         self.past.reorder_cache(rows)  # a gather of the first axis, of as many rows as asked for
         self.mask, self.lengths = self.mask[rows], self.lengths[rows]
 
 
 class HuggingFaceModel:
     """A causal language model of transformers with its tokenizer.
+
+    `device` is where the engine and the strategies work: logits, rows and draws. That is the network's own, but for
+    Apple's mps: it has no float64, which draws and probabilities need. There the network alone runs on mps, and what it
+    gives is moved to the CPU. The division is tested with simulated tensors; on such a machine it has not been run yet.
 
     Args:
         network: the model, in eval mode, on its device.
@@ -44,7 +49,8 @@ class HuggingFaceModel:
         self.network, self._text = network, Text(tokenizer, name)
         self.encode, self.continuation = self._text.encode, self._text.continuation
         self.decode, self.pieces = self._text.decode, self._text.pieces
-        self.device: torch.device = network.device
+        self._network_device: torch.device = network.device  # of all that goes into the network, and of its cache
+        self.device = torch.device("cpu") if self._network_device.type == "mps" else self._network_device
         self.dtype: torch.dtype = network.dtype
         config = network.config.get_text_config()
         head = network.get_output_embeddings()
@@ -66,7 +72,7 @@ class HuggingFaceModel:
         longest = self._longest(prompts)
         tokens = self._tensor([[0] * (longest - len(p)) + [*p] for p in prompts])
         lengths = self._tensor([len(p) for p in prompts])
-        place = torch.arange(longest, device=self.device) - (longest - lengths)[:, None]
+        place = torch.arange(longest, device=self._network_device) - (longest - lengths)[:, None]
         mask = (place >= 0).long()
         out, states = self._run(tokens, place.clamp(min=0), hidden=hidden, attention_mask=mask, use_cache=True)
         past = getattr(out, "past_key_values", None)  # a state-space model has none, nor has one that reads both ways
@@ -81,7 +87,7 @@ class HuggingFaceModel:
         assert isinstance(cache, KeyValueCache)
         mask = torch.cat([cache.mask, cache.mask.new_ones(len(tokens), 1)], dim=1)
         out, states = self._run(
-            tokens[:, None],
+            tokens[:, None].to(self._network_device),
             cache.lengths[:, None],
             hidden=hidden,
             attention_mask=mask,
@@ -102,7 +108,7 @@ class HuggingFaceModel:
         """
         longest = self._longest(sequences)
         tokens = self._tensor([[*s] + [0] * (longest - len(s)) for s in sequences])
-        place = torch.arange(longest, device=self.device).expand(tokens.shape)
+        place = torch.arange(longest, device=self._network_device).expand(tokens.shape)
         out, states = self._run(tokens, place, hidden=True, keep=0, use_cache=False)
         assert states is not None
         return self._real(out.logits), states
@@ -135,7 +141,7 @@ class HuggingFaceModel:
         return longest
 
     def _tensor(self, values: list[Any]) -> Tensor:
-        return torch.tensor(values, dtype=torch.long, device=self.device)
+        return torch.tensor(values, dtype=torch.long, device=self._network_device)
 
     def _real(self, values: Tensor) -> Tensor:
         """On the model's device in float32, or float64 for a float64 model."""

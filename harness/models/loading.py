@@ -123,7 +123,8 @@ def hf(
         name: a local directory, or the id of a model on the hub. A directory of that name comes first, then the local
             cache, then the network.
         revision: branch, tag or commit on the hub; None is its default branch.
-        device: auto is the first of cuda, mps, cpu that there is; or cpu, mps, cuda, cuda:1.
+        device: auto is the first of cuda, mps, cpu that there is; or cpu, mps, cuda, cuda:1. With mps, which has no
+            float64, the network runs there and the rest on the CPU; that has been simulated, not run.
         dtype: auto is float32 on the CPU and the checkpoint's own elsewhere.
         device_map: for models larger than one device, as accelerate reads it: "auto", "balanced", {module: device}.
 

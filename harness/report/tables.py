@@ -68,15 +68,17 @@ def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = ()) -
     rows = [{score.name: score for score in each.scores} for each in everyone]
     names = dict.fromkeys(name for row in rows[: len(jobs)] for name in row)
     labels = [each.label for each in everyone]
-    return Table(labels, len(jobs), [_column(name, [row.get(name) for row in rows], len(jobs)) for name in names])
+    mixed = difference([job.signature for job in jobs])
+    columns = [_column(name, [row.get(name) for row in rows], len(jobs), mixed) for name in names]
+    return Table(labels, len(jobs), columns)
 
 
-def _column(name: str, scores: Sequence[ScoreRecord | None], jobs: int) -> Column:
+def _column(name: str, scores: Sequence[ScoreRecord | None], jobs: int, mixed: str) -> Column:
     has = [score if score and not math.isnan(score.value) else None for score in scores]
     scale = max((abs(s.value) for s in has if s and math.isfinite(s.value)), default=1.0)
     cells = [_cell(score, scale) if score else None for score in has]
     better = next(score.better for score in scores if score)
-    differs = difference([score.signature for score in scores[:jobs] if score])
+    differs = difference([score.signature for score in scores[:jobs] if score]) or mixed
     if jobs > 1 and not differs:
         best = _best([cell for cell in cells[:jobs] if cell])
         cells = [

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from harness import transforms
-from harness.knobs import Finite, Positive, PositiveCount, checked
+from harness.knobs import Positive, PositiveCount, checked
 from harness.strategies.base import Finished, Prefill, Step, Strategy, View
 from harness.strategies.hypotheses import Hypotheses, continuations
 from harness.transforms import Transform, chain
 
 EarlyStopping = bool | Literal["never"]
+# Within these bounds the scores of texts of up to 2,000 tokens stay inside the range of float32.
+LengthPenalty = Annotated[float, Field(ge=-10, le=10, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,7 @@ def choices(view: View) -> int:
 def beam(
     *,
     num_beams: PositiveCount = 4,
-    length_penalty: Finite = 1.0,
+    length_penalty: LengthPenalty = 1.0,
     early_stopping: EarlyStopping = False,
     repetition_penalty: Positive = 1.0,
 ) -> Beam:
@@ -141,7 +144,8 @@ def beam(
     Args:
         num_beams: how many hypotheses run at once; 1 is greedy.
         length_penalty: exponent of the length that a finished hypothesis is divided by: 0 ranks by the plain sum, 1 by
-            the mean log-probability; larger favours longer texts, and negative shorter ones.
+            the mean log-probability; larger favours longer texts, and negative shorter ones. From -10 to 10: beyond,
+            the scores of long texts would all be 0 or -inf, and tie.
         early_stopping: when a request with num_beams finished hypotheses stops. True: at once. False: when the best
             running one would not beat the worst of them if it ended now. "never": when it could not at any length, even
             if it lost no more probability.

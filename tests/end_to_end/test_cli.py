@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -121,6 +122,42 @@ def test_temperature_zero_is_greedy_and_infinity_uniform(run: Run) -> None:
     assert set(hot["strategy_logprob"].explode().astype(float).round(4)) == {round(-8.317766, 4)}  # -ln 4096
 
 
+def test_only_what_is_comparable_is_ranked(run: Run) -> None:
+    code, printed = run("-m", "strategy=greedy", "max_new_tokens=4,8", "hydra.sweep.dir=n", *SMALL[::2])
+    assert code == 0, printed
+    assert "not ranked, signatures differ in new (4, 8)" in printed.replace("\n", " ")
+    code, printed = run("strategy=sample", "samples=3", "hydra.run.dir=s", *SMALL)
+    assert code == 0, printed
+    scores = {s["name"]: s for s in json.loads(Path("s/scores.json").read_text())}
+    assert scores["distinct-2"]["reference"] is None
+    assert any("texts is 3 and not 9" in note for note in scores["distinct-2"]["notes"])
+    assert scores["rep-2"]["reference"] is not None
+
+
+def test_two_prompt_files_have_two_sets_of_references(run: Run) -> None:
+    for name in "ab":
+        lines = [json.dumps({"prompt": f"The {name}", "reference": f" was {name} {i} and more"}) for i in range(3)]
+        Path(f"{name}.jsonl").write_text("\n".join(lines))
+    code, printed = run("-m", "prompts=file", "prompts.path=a.jsonl,b.jsonl", "hydra.sweep.dir=p", *SMALL[1:])
+    assert code == 0, printed
+    assert pd.read_parquet("p/references.parquet").groupby("reference").size().tolist() == [3, 3]
+
+
+def test_no_metrics_are_legal(run: Run) -> None:
+    code, printed = run("metrics=[]", "hydra.run.dir=m", *SMALL)
+    assert code == 0, printed
+    assert len(pd.read_parquet("m/generations.parquet")) == 3
+
+
+def test_a_mistake_leaves_folders_as_they_were(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    os.utime(tmp_path / "mine", (1, 1))
+    assert run("strategy.repetition_penalty=0", "hydra.run.dir=mine")[0] == 1
+    assert run("strategy.repetition_penalty=0")[0] == 1
+    assert (tmp_path / "mine").is_dir()
+    assert not list(tmp_path.glob("results/*"))
+
+
 @pytest.mark.parametrize("name", options("experiment"))
 def test_every_experiment_runs(name: str, run: Run) -> None:
     for argument in (f"experiment={name}", f"+experiment={name}"):
@@ -180,6 +217,18 @@ def mistakes(tmp_path: Path) -> dict[str, str]:
         (["engine.max_rows=0"], ["engine.max_rows=0"]),
         (["metrics.mauve.seeds=0"], ["metrics.mauve.seeds=0"]),
         (["experiment=nope"], ["experiment/nope"]),
+        (["engine=nope"], ["engine/nope", "fast"]),
+        (["metrics=[nope]"], ["metrics/nope"]),
+        (["-m", "strategy=greedy,nope"], ["strategy/nope"]),
+        (["strategy=null"], ["None"]),
+        (["~seed"], ["seed"]),
+        (["seed=99999999999999999999999999"], ["seed=9999"]),
+        (["+metrics.mine=3"], ["metrics.mine"]),
+        (["strategy.factory=builtins.dict"], ["strategy.factory"]),
+        (["report.prompts=-1"], ["report.prompts=-1"]),
+        (["-m", "metrics.mauve.featurizer=pocket-s,pocket-l"], ["metrics.mauve.featurizer"]),
+        (["metrics.mauve.featurizer=nope"], ["metrics.mauve.featurizer", "pocket-l"]),
+        (["-m", "hydra.sweep.subdir=/elsewhere/${hydra.job.num}"], ["/elsewhere"]),
         (["strategy=greedy,top_p"], ["multirun"]),
         (["hydra.run.dir=/proc/nowhere"], ["/proc/nowhere"]),
     ],

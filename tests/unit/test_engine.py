@@ -178,7 +178,8 @@ class Lookahead(Strategy[Tensor]):
 
     def step(self, view: View, state: Tensor) -> tuple[Step, Tensor]:
         assert view.hidden is not None
-        assert torch.equal(view.hidden[view.step == 0 :], state[view.step == 0 :]) or view.step > 0
+        if view.step == 0:
+            assert torch.equal(view.hidden, state)
         return Step(view.logits.argmax(-1), done=torch.zeros(len(state), dtype=torch.bool)), view.hidden
 
     def finish(self, history: Tensor, values: Tensor, state: Tensor, request: int) -> Finished:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +81,7 @@ def test_published_features_with_the_packages_own_seed(case: int) -> None:
     (score,) = Mauve(seeds=1, min_texts=10)(corpus([[1, 2, 3]] * n), found)
     assert score.value == pytest.approx(given["mauve"], abs=1e-6)
     assert parse(score.signature)["buckets"] == str(given["num_buckets"])
+    assert parse(score.signature)["features"] == "test/last"
 
 
 @pytest.fixture
@@ -192,7 +195,52 @@ class TestMetric:
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_missing_package_is_named_when_the_metric_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mauve, "find_spec", lambda name: None if name == "faiss" else object())
-    with pytest.raises(InputError, match=r"faiss.*pip install 'decoding-harness\[mauve\]'"):
-        Mauve()
+class Unasked:
+    """Features that must not be computed, nor named: either would load their model."""
+
+    @property
+    def signature(self) -> str:
+        raise AssertionError("the features were named")
+
+    def __call__(self, texts: Corpus) -> Features:
+        raise AssertionError("the features were computed")
+
+
+def unasked(n: int) -> Tools:
+    return Tools(corpus([[1, 2, 3]] * n, ends=["reference"] * n), Unasked())
+
+
+@pytest.mark.parametrize("missing", ["mauve", "faiss", "sklearn", "threadpoolctl"])
+def test_without_a_package_the_note_says_what_to_install(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)  # as Python itself marks a module that cannot be imported
+    (score,) = Mauve()(corpus([[1, 2, 3]] * 200), unasked(200))
+    assert np.isnan(score.value)
+    assert score.notes == ("no MAUVE: pip install 'decoding-harness[mauve]'",)
+    assert {parse(score.signature)[field] for field in ("features", "buckets", "mauve-text")} == {"none"}
+
+
+def test_a_folder_that_is_called_mauve_is_no_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "mauve").mkdir()
+    for name in ("mauve", "faiss", "sklearn", "threadpoolctl"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        (tmp_path / f"{name}.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert mauve.installed()
+    (tmp_path / "mauve.py").unlink()
+    importlib.invalidate_caches()
+    assert not mauve.installed()
+
+
+@pytest.mark.usefixtures("_installed")
+@pytest.mark.parametrize(
+    ("metric", "texts", "references", "why"),
+    [(Mauve(), 99, 200, "100 texts"), (Mauve(num_buckets=500), 100, 100, "500 buckets are too many")],
+)
+def test_the_features_are_asked_for_only_where_there_will_be_a_number(
+    metric: Mauve, texts: int, references: int, why: str
+) -> None:
+    (score,) = metric(corpus([[1, 2, 3]] * texts), unasked(references))
+    assert why in score.notes[0]
+    assert parse(score.signature)["features"] == "none"
+    with pytest.raises(AssertionError, match="the features were computed"):
+        Mauve()(corpus([[1, 2, 3]] * 100), unasked(100))

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.errors import InputError
-from harness.plan import labels, plan
+from harness.plan import GROUPS, labels, plan, reference_labels
 from harness.sweep import Job
 
 CONFIG: dict[str, Any] = {"seed": 0, "samples": 1, "max_new_tokens": 8, "name": None}
@@ -15,7 +16,8 @@ CONFIG: dict[str, Any] = {"seed": 0, "samples": 1, "max_new_tokens": 8, "name": 
 
 def job(strategy: str, overrides: Sequence[str] = (), model: str = "pocket-m", **config: Any) -> Job:
     choices = {"strategy": strategy, "model": model, "prompts": "fables", "engine": "fast"}
-    return Job(CONFIG | config, Path("r"), Path("r"), choices, tuple(overrides))
+    groups: dict[str, Any] = {group: {} for group in GROUPS}
+    return Job(groups | CONFIG | config, Path("r"), Path("r"), choices, tuple(overrides), new=False)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +57,25 @@ def test_the_numbers_are_checked_first(config: dict[str, Any], says: str) -> Non
 def test_two_jobs_may_not_share_a_folder() -> None:
     with pytest.raises(InputError, match="2 jobs would write to r"):
         plan([job("greedy"), job("top_p")])
+
+
+def test_jobs_share_references_where_they_can_and_only_there() -> None:
+    a: dict[str, Any] = {"prompts": {"path": "a"}}
+    b: dict[str, Any] = {"prompts": {"path": "b"}}
+    assert reference_labels([job("greedy"), job("top_p")]) == ["reference", "reference"]
+    assert reference_labels([job("greedy"), job("greedy", max_new_tokens=4)]) == ["reference of 8", "reference of 4"]
+    assert reference_labels([job("greedy", **a), job("top_p", **b), job("beam", **a)]) == [
+        "reference #1",
+        "reference #2",
+        "reference #1",
+    ]
+    models = [replace(job("greedy", model="pocket-s"), config=job("greedy").config | {"model": {"size": "s"}})]
+    models.append(job("greedy"))
+    assert reference_labels(models) == ["reference pocket-s", "reference pocket-m"]
+
+
+def test_a_job_folder_has_to_be_inside_its_sweep() -> None:
+    groups: dict[str, Any] = {group: {} for group in GROUPS}
+    outside = Job(groups | CONFIG, Path("/elsewhere"), Path("sweep"), {"strategy": "greedy"}, (), new=False)
+    with pytest.raises(InputError, match="inside its sweep's"):
+        plan([outside])
