@@ -21,13 +21,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from harness.api import compare, decode, load_model, load_prompts, load_strategy, references, score
+    from harness.api import compare, decode, references, score
+    from harness.loaders import load_metric, load_model, load_prompts, load_strategy
     from harness.prompts import Prompt
     from harness.strategies.base import Step, Strategy, View
     from harness.transforms import chain
 
 _HOMES = {
-    **dict.fromkeys(("compare", "decode", "load_model", "load_prompts", "load_strategy", "references", "score"), "api"),
+    **dict.fromkeys(("compare", "decode", "references", "score"), "api"),
+    **dict.fromkeys(("load_metric", "load_model", "load_prompts", "load_strategy"), "loaders"),
     "Prompt": "prompts",
     **dict.fromkeys(("Step", "Strategy", "View"), "strategies.base"),
     "chain": "transforms",
@@ -42,6 +44,7 @@ __all__ = [
     "chain",
     "compare",
     "decode",
+    "load_metric",
     "load_model",
     "load_prompts",
     "load_strategy",

@@ -152,7 +152,7 @@ def _words(kind: Any) -> list[str]:
         return [*some, f"{last} ({bounds})" if (bounds := _range(kind)) else last]
     origin = get_origin(kind) or kind
     if origin is tuple and get_args(kind)[:1] == (str,):
-        return ["a list of texts"]
+        return ["a list of strings"]
     return list(_WORDS.get(origin, (getattr(origin, "__name__", str(origin)),)))
 
 
@@ -160,7 +160,7 @@ _WORDS: dict[Any, tuple[str, ...]] = {
     bool: ("true", "false"),
     int: ("an integer",),
     float: ("a number",),
-    str: ("a text",),
+    str: ("a string",),
     tuple: ("a list",),
     dict: ("a mapping",),
     NoneType: ("null",),

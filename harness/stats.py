@@ -28,12 +28,14 @@ class Interval:
 
     low: float
     high: float
-    method: str  # bca, percentile; constant: every resample gives the same; none: fewer than two prompts
+    # bca, percentile; constant: every resample gives the same; none: fewer than two prompts have a value, or the number
+    # is not finite
+    method: str
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """a - b with its percentile interval, and the two-sided p-value of there being none."""
+    """a - b with its percentile interval, and the two-sided p-value of there being none; NaN where there is none."""
 
     value: float
     low: float
@@ -55,7 +57,8 @@ def bootstrap(
 
     `bca` is Efron's (1987) bias-corrected and accelerated interval, its acceleration from the jackknife over prompts;
     `percentile` takes the quantiles of the resamples as they are. Where BCa has no value (every resample on one side
-    of the number, or one prompt that outweighs the others) the percentile interval is given; `Interval.method` says so.
+    of the number, one prompt that outweighs the others, or one without which there is no number) the percentile
+    interval is given; `Interval.method` says so. A prompt whose summands are all 0 has no value.
 
     Args:
         stats: [texts, k] summands of each text.
@@ -67,11 +70,11 @@ def bootstrap(
         method: `bca` or `percentile`.
     """
     sums, _ = _per_cluster(stats, clusters)
-    if len(sums) < 2:
+    if _valued(sums) < 2:
         return Interval(np.nan, np.nan, "none")
     value = float(combine(sums.sum(axis=0)))
     draws = _finite(combine(_resampled(sums, resamples, seed)))
-    if not len(draws) or np.isnan(value):
+    if not len(draws) or not np.isfinite(value):
         return Interval(np.nan, np.nan, "none")
     if np.allclose(draws, value, rtol=1e-12, atol=0):
         return Interval(value, value, "constant")
@@ -119,12 +122,12 @@ def paired(
     if not np.array_equal(names_a, names_b):
         raise ValueError("paired: the two sides have not the same prompts")
     value = float(combine(sums_a.sum(axis=0)) - combine(sums_b.sum(axis=0)))
-    if len(sums_a) < 2:
+    if min(_valued(sums_a), _valued(sums_b)) < 2:
         return Difference(value, np.nan, np.nan, np.nan)
     both = _resampled(np.concatenate([sums_a, sums_b], axis=1), resamples, seed)
     k = sums_a.shape[1]
     draws = _finite(combine(both[:, :k]) - combine(both[:, k:]))
-    if not len(draws) or np.isnan(value):
+    if not len(draws) or not np.isfinite(value):
         return Difference(value, np.nan, np.nan, np.nan)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     tail = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
@@ -155,6 +158,11 @@ def _per_cluster(stats: Floats, clusters: Sequence[object]) -> tuple[Floats, NDA
     return sums, names
 
 
+def _valued(sums: Floats) -> int:
+    """How many clusters have a value: what all the others add to a number is 0, so it cannot vary with them."""
+    return int(sums.any(axis=1).sum())
+
+
 def _resampled(sums: Floats, resamples: int, seed: int) -> Floats:
     """[resamples, k] sums over as many clusters as there are, drawn with replacement.
 
@@ -182,7 +190,9 @@ def _bca(tails: Floats, draws: Floats, value: float, left_out: Floats) -> Floats
         value: the number itself.
         left_out: [clusters] the number without each cluster in turn.
     """
-    deviation = _finite(left_out.mean() - left_out)
+    if not np.isfinite(left_out).all():
+        return np.full(2, np.nan)
+    deviation = left_out.mean() - left_out
     spread = float(np.sum(deviation**2))
     acceleration = float(np.sum(deviation**3)) / (6 * spread**1.5) if spread else 0.0
     bias = ndtri((np.mean(draws < value) + np.mean(draws <= value)) / 2)

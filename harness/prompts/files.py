@@ -104,6 +104,10 @@ def _jsonl(file: Path) -> Iterator[Record]:
                 values = json.loads(line)
             except json.JSONDecodeError as error:
                 raise InputError(f"{file}, line {number}: is not JSON ({error.msg}, column {error.colno})") from None
+            except ValueError:  # Python reads no integer of more than 4,300 digits
+                raise InputError(f"{file}, line {number}: holds a number of too many digits") from None
+            except RecursionError:
+                raise InputError(f"{file}, line {number}: is nested too deep") from None
             if not isinstance(values, dict):
                 raise InputError(f'{file}, line {number}: must be an object, as in {{"prompt": "..."}}')
             yield f"line {number}", values

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from harness import transforms
 from harness.draws import expand
-from harness.knobs import Count, Finite, Positive, Share, Temperature, checked
+from harness.knobs import Count, Positive, Share, Temperature, checked
 from harness.strategies.base import View
-from harness.strategies.beam import Beam, EarlyStopping, choices
+from harness.strategies.beam import Beam, EarlyStopping, LengthPenalty, choices
 from harness.transforms import Transform, chain
 
 Beams = Annotated[int, Field(ge=2)]
@@ -68,7 +68,7 @@ class BeamSample(Beam):
 def beam_sample(
     *,
     num_beams: Beams = 4,
-    length_penalty: Finite = 1.0,
+    length_penalty: LengthPenalty = 1.0,
     early_stopping: EarlyStopping = False,
     repetition_penalty: Positive = 1.0,
     temperature: Temperature = 1.0,

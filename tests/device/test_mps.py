@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from harness.api import load_strategy
+from harness import load_strategy
 from harness.engine import Request, decode
 from harness.models import checkpoint
 from harness.models.huggingface import HuggingFaceModel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -12,6 +13,7 @@ import tomllib
 import zipfile
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,10 +73,28 @@ def test_configuration_is_found_from_any_folder(command: list[str], installed: P
     assert list(tmp_path.iterdir()) == []
 
 
-def test_embedded_model_decodes_from_any_folder(installed: Path, tmp_path: Path) -> None:
-    only_length = ["strategy=greedy", "prompts.limit=2", "max_new_tokens=4", "metrics=[length]"]
-    run([sys.executable, "-m", "harness", *only_length, "hydra.run.dir=here"], installed, tmp_path)
-    assert (tmp_path / "here" / "generations.parquet").is_file()
+def test_a_run_as_it_comes_needs_no_extra(installed: Path, tmp_path: Path) -> None:
+    # What Python runs at its start marks mauve-text and faiss as modules that cannot be imported.
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules.update(dict.fromkeys(['mauve', 'faiss']))\n")
+    names, mauve = default_run(installed, tmp_path, "max_new_tokens=4", "prompts.limit=3")
+    assert set(names) > {"rep-4", "loops", "distinct-2", "perplexity", "length"}
+    assert mauve["value"] is None
+    assert mauve["notes"] == ["no MAUVE: pip install 'decoding-harness[mauve]'"]
+
+
+def test_with_the_extra_the_same_run_gives_mauve(installed: Path, tmp_path: Path) -> None:
+    pytest.importorskip("mauve", reason="needs the extra mauve")
+    small = ["max_new_tokens=4", "prompts.limit=12", "metrics.mauve.min_texts=10"]
+    assert 0 < default_run(installed, tmp_path, *small)[1]["value"] <= 1
+
+
+def default_run(package: Path, folder: Path, *small: str) -> tuple[list[str], dict[str, Any]]:
+    """Run the package from a folder, with the default metrics: the names of all scores, and the one of MAUVE."""
+    run([sys.executable, "-m", "harness", "hydra.run.dir=here", *small], f"{package}{os.pathsep}{folder}", folder)
+    for name in ("generations.parquet", "table.csv", "report.md"):
+        assert (folder / "here" / name).is_file(), name
+    scores = json.loads((folder / "here" / "scores.json").read_text("utf-8"))
+    return [each["name"] for each in scores], next(each for each in scores if each["name"] == "mauve")
 
 
 def hatchling(kind: str, source: Path, out: Path) -> Path:
@@ -98,7 +118,7 @@ def imported() -> set[str]:
     return {name.split(".")[0] for name in absolute | plain}
 
 
-def run(command: list[str], package: Path | None = None, folder: Path | None = None) -> str:
+def run(command: list[str], package: Path | str | None = None, folder: Path | None = None) -> str:
     """What a command prints; `package` is the folder that it imports harness from."""
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(package or "")}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)

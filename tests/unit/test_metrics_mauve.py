@@ -16,12 +16,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.integrate import trapezoid
 
+from harness import api
 from harness.errors import InputError
 from harness.metrics import mauve
 from harness.metrics.base import Corpus, Tools
 from harness.metrics.mauve import Mauve, area, histograms
+from harness.prompts import Prompt
 from harness.signature import parse
 from tests.corpora import corpus, golden
+from tests.table_model import table_model
 
 Features = NDArray[np.float32]
 COUNTS = st.lists(st.integers(0, 9), min_size=2, max_size=12).filter(any)
@@ -217,6 +220,21 @@ def test_without_a_package_the_note_says_what_to_install(missing: str, monkeypat
     assert np.isnan(score.value)
     assert score.notes == ("no MAUVE: pip install 'decoding-harness[mauve]'",)
     assert {parse(score.signature)[field] for field in ("features", "buckets", "mauve-text")} == {"none"}
+
+
+def test_the_default_metrics_go_on_without_it_and_load_no_featurizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(node: Any) -> None:
+        raise AssertionError("the featurizer was loaded")
+
+    monkeypatch.setitem(sys.modules, "mauve", None)
+    monkeypatch.setattr("harness.featurizer.load", load)
+    model, prompts = table_model(), [Prompt(str(i), "a" * (i + 1), "bcdeabcd") for i in range(120)]
+    scores = api.score(api.decode(model, prompts, ["greedy"], max_new_tokens=8), api.references(model, prompts, 8))
+    values = scores[scores["strategy"] == "greedy"].set_index("score")
+    assert values["value"].isna()["mauve"]
+    assert values.loc["mauve", "notes"] == ("no MAUVE: pip install 'decoding-harness[mauve]'",)
+    assert values["value"].drop("mauve").notna().all()
+    assert len(values) > len(api.METRICS)
 
 
 def test_a_folder_that_is_called_mauve_is_no_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -83,6 +83,16 @@ def test_a_device_that_is_not_there_is_named(tiny_gpt2_dir: Path) -> None:
         hf(name=str(tiny_gpt2_dir), device=missing)
 
 
+@pytest.mark.parametrize("device", ["auto", "mps"])
+def test_float64_is_refused_where_apples_device_would_hold_it(
+    device: str, tiny_gpt2_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
+    with pytest.raises(InputError, match=r"model\.dtype=float64: mps has no float64; set model\.device=cpu"):
+        hf(name=str(tiny_gpt2_dir), device=device, dtype="float64")
+
+
 def test_a_device_map_gives_the_same_logits(tiny_gpt2_dir: Path) -> None:
     pytest.importorskip("accelerate", reason="pip install 'accelerate'")
     plain, spread = (hf(name=str(tiny_gpt2_dir), dtype="float32", device_map=m) for m in (None, {"": "cpu"}))

@@ -24,7 +24,7 @@ TOLERANCE = {"float32": 1e-5, "float64": 1e-13}  # of the largest logit
 @pytest.fixture(params=["float32", "float64"])
 def pair(request: pytest.FixtureRequest, tiny_dir: Path) -> tuple[HuggingFaceModel, Any, float]:
     """Our model, transformers' of the same directory, and how far apart they may be."""
-    ours = hf(name=str(tiny_dir), dtype=request.param)
+    ours = hf(name=str(tiny_dir), device="cpu", dtype=request.param)
     theirs = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=getattr(torch, request.param)).eval()
     assert isinstance(ours, HuggingFaceModel)
     return ours, theirs, TOLERANCE[request.param]
@@ -83,7 +83,7 @@ def test_forward_is_each_sequence_alone(pair: tuple[HuggingFaceModel, Any, float
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompts=st.lists(st.lists(st.integers(0, 299), min_size=1, max_size=12), min_size=1, max_size=5))
 def test_padding_moves_nothing(tiny_dir: Path, prompts: list[list[int]]) -> None:
-    model = hf(name=str(tiny_dir), dtype="float64")
+    model = hf(name=str(tiny_dir), device="cpu", dtype="float64")
     together, _ = model.prefill(prompts)
     for row, prompt in enumerate(prompts):
         single, _ = model.prefill([prompt])
@@ -91,7 +91,7 @@ def test_padding_moves_nothing(tiny_dir: Path, prompts: list[list[int]]) -> None
 
 
 def test_decoding_fills_the_context(tiny_gpt2_dir: Path) -> None:
-    model = hf(name=str(tiny_gpt2_dir))
+    model = hf(name=str(tiny_gpt2_dir), device="cpu")
     assert model.context == 64
     output, cache = model.prefill([[1] * 62, [2] * 10])
     for _ in range(2):
@@ -101,7 +101,7 @@ def test_decoding_fills_the_context(tiny_gpt2_dir: Path) -> None:
 
 @pytest.mark.parametrize("sequences", [[[1] * 65, [2]], [[1], []], []])
 def test_what_cannot_run_is_refused(tiny_gpt2_dir: Path, sequences: list[list[int]]) -> None:
-    model = hf(name=str(tiny_gpt2_dir))
+    model = hf(name=str(tiny_gpt2_dir), device="cpu")
     message = "context of 64 tokens; a text has 65" if sequences and len(sequences[0]) > 1 else "at least one token"
     with pytest.raises(InputError, match=message):
         model.prefill(sequences)
@@ -110,7 +110,7 @@ def test_what_cannot_run_is_refused(tiny_gpt2_dir: Path, sequences: list[list[in
 
 
 def test_half_precision_gives_float32_logits(tiny_llama_dir: Path) -> None:
-    model = hf(name=str(tiny_llama_dir), dtype="bfloat16")
+    model = hf(name=str(tiny_llama_dir), device="cpu", dtype="bfloat16")
     assert model.dtype == torch.bfloat16
     output, cache = model.prefill(PROMPTS, hidden=True)
     assert output.hidden is not None
@@ -119,8 +119,8 @@ def test_half_precision_gives_float32_logits(tiny_llama_dir: Path) -> None:
 
 
 def test_eos_is_read_from_the_generation_config(tiny_gpt2_dir: Path, tiny_llama_dir: Path) -> None:
-    assert hf(name=str(tiny_gpt2_dir)).eos == {0}
-    assert hf(name=str(tiny_llama_dir)).eos == {2, 3}
+    assert hf(name=str(tiny_gpt2_dir), device="cpu").eos == {0}
+    assert hf(name=str(tiny_llama_dir), device="cpu").eos == {2, 3}
 
 
 def test_a_nested_decoder_gives_its_hidden_states() -> None:

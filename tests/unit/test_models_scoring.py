@@ -22,7 +22,7 @@ CONTINUATIONS = [[50, 60, 70, 80], [1], [], [4, 4, 4, 4, 4, 4, 4, 4, 0], [50, 61
 def test_scores_are_those_of_a_plain_loop(tiny_dir: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BATCH", batch)
     monkeypatch.setattr(scoring, "CHUNK", 1000)
-    scores = score_continuations(hf(name=str(tiny_dir), dtype="float64"), PROMPTS, CONTINUATIONS)
+    scores = score_continuations(hf(name=str(tiny_dir), device="cpu", dtype="float64"), PROMPTS, CONTINUATIONS)
     network = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float64).eval()
     assert len(scores) == len(PROMPTS)
     for prompt, continuation, score in zip(PROMPTS, CONTINUATIONS, scores, strict=True):
@@ -41,7 +41,7 @@ def test_scores_are_those_of_a_plain_loop(tiny_dir: Path, batch: int, monkeypatc
 
 def test_perplexity_is_that_of_transformers_loss(tiny_gpt2_dir: Path) -> None:
     text = [7, 8, 9, 10, 20, 30]
-    score = score_continuations(hf(name=str(tiny_gpt2_dir)), [text[:1]], [text[1:]])[0]
+    score = score_continuations(hf(name=str(tiny_gpt2_dir), device="cpu"), [text[:1]], [text[1:]])[0]
     network = AutoModelForCausalLM.from_pretrained(tiny_gpt2_dir).eval()
     tokens = torch.tensor([text])
     assert -score.logprob.mean() == pytest.approx(network(tokens, labels=tokens).loss.item(), abs=1e-5)
@@ -56,7 +56,7 @@ def test_certain_tokens_have_no_entropy() -> None:
 
 
 def test_a_text_that_fills_the_context_and_one_more(tiny_gpt2_dir: Path) -> None:
-    model = hf(name=str(tiny_gpt2_dir))
+    model = hf(name=str(tiny_gpt2_dir), device="cpu")
     assert len(score_continuations(model, [[1] * 60], [[2] * 5])[0].logprob) == 5  # the 65th token is only predicted
     with pytest.raises(InputError, match=r"cannot score '.+': it has 66 tokens, tiny-gpt2 has a context of 64"):
         score_continuations(model, [[70] * 60], [[71] * 6])
@@ -64,12 +64,12 @@ def test_a_text_that_fills_the_context_and_one_more(tiny_gpt2_dir: Path) -> None
 
 def test_a_prompt_without_tokens_is_refused(tiny_gpt2_dir: Path) -> None:
     with pytest.raises(InputError, match="its prompt has no tokens"):
-        score_continuations(hf(name=str(tiny_gpt2_dir)), [[]], [[1]])
+        score_continuations(hf(name=str(tiny_gpt2_dir), device="cpu"), [[]], [[1]])
 
 
 def test_features_are_the_last_state_of_the_last_layer(tiny_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scoring, "BATCH", 300 * 10)
-    model = hf(name=str(tiny_dir))
+    model = hf(name=str(tiny_dir), device="cpu")
     texts = [[9, 40, 41], [], [7] * 200, [5, 6, 7, 8, 9, 10, 11]]
     vectors = features(model, texts)
     assert vectors.dtype == np.float32

@@ -110,6 +110,9 @@ def test_csv_errors_name_the_line_where_the_row_begins(tmp_path: Path) -> None:
         ('{"prompt": ["b"]}', "column 'prompt' is ['b'] (list)"),
         ('{"prompt": null}', "column 'prompt' is empty (null)"),
         ('{"prompt": "b", "reference": 1.5}', "column 'reference' is 1.5 (float)"),
+        pytest.param('{"prompt": "b", "n": ' + "9" * 5000 + "}", "holds a number of too many digits", id="digits"),
+        pytest.param("[" * 100_000, "is nested too deep", id="lists"),
+        pytest.param('{"prompt": ' * 100_000, "is nested too deep", id="objects"),
     ],
 )
 def test_jsonl_errors_name_file_line_and_column(line: str, complaint: str, tmp_path: Path) -> None:

@@ -172,6 +172,36 @@ def test_where_there_is_no_interval_it_says_so() -> None:
         bootstrap(mean_stats(np.ones(3)), ["a"], ratio)
 
 
+def test_a_number_that_rests_on_one_prompt_has_no_interval_and_no_test() -> None:
+    items = np.full(40, np.nan)
+    items[7] = 3.0
+    one = np.stack([np.nan_to_num(items), ~np.isnan(items)], axis=1)
+    with np.errstate(invalid="ignore"):
+        assert bootstrap(one, range(40), ratio).method == "none"
+        for a, b in ((one, mean_stats(np.ones(40))), (mean_stats(np.ones(40)), one)):
+            found = paired(a, b, range(40), ratio)
+            assert abs(found.value) == 2
+            assert np.isnan([found.low, found.high, found.p]).all()
+        two = one + one[::-1] * [2, 1]
+        assert bootstrap(two, range(40), ratio).method == "bca"  # a second value, of 6
+        assert (bootstrap(two, range(40), ratio).low, bootstrap(two, range(40), ratio).high) == (3, 6)
+
+
+def test_bca_falls_back_where_the_jackknife_has_no_value() -> None:
+    stats = np.stack([skewed(12), np.arange(12) == 3], axis=1)  # without prompt 3 the denominator is 0
+    with np.errstate(divide="ignore"):
+        found = bootstrap(stats, range(12), ratio)
+        assert found.method == "percentile"
+        assert found == bootstrap(stats, range(12), ratio, method="percentile")
+
+
+def test_a_number_that_is_not_finite_has_no_interval() -> None:
+    stats = mean_stats(np.array([1.0, 2.0, np.inf, 4.0]))
+    with np.errstate(invalid="ignore"):
+        assert bootstrap(stats, range(4), ratio).method == "none"
+        assert np.isnan(paired(stats, mean_stats(np.ones(4)), range(4), ratio).p)
+
+
 def test_holm_by_hand() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]).tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.01, np.nan, 0.5, 0.9]).tolist() == pytest.approx([0.03, np.nan, 1.0, 1.0], nan_ok=True)
