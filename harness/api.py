@@ -12,7 +12,7 @@ from harness import engine
 from harness.arguments import check_frame, listed, prompts_of, seeds_of, strategies_of
 from harness.engine import Request
 from harness.errors import InputError
-from harness.featurizer import Featurizer, choose
+from harness.featurizer import Featurizer
 from harness.knobs import PositiveCount, Seed, check
 from harness.loaders import load_metric
 from harness.measure import measure, record
@@ -137,7 +137,7 @@ def score(
     if human and (generations["strategy"] == "reference").any():
         raise InputError("generations: the label 'reference' is that of the references; give the strategy another")
     wanted = human is not None and any(getattr(m, "featurizer", None) for m in built)
-    tools = Tools(human, Featurizer(choose(featurizer, [], "featurizer")) if wanted else None)
+    tools = Tools(human, Featurizer(featurizer, key="featurizer") if wanted else None)
     kept: dict[str, list[ScoreRecord]] = {}
     against = record(measure(human, built, tools), human) if human else []
     for label, frame in generations.groupby("strategy", sort=False):

@@ -50,11 +50,22 @@ def choose(wanted: str, models: Sequence[str], key: str = "metrics.mauve.featuri
 
 
 class Featurizer:
-    """Loads its model when it is first asked, and remembers what it computed."""
+    """Chooses and loads its model when it is first asked, and remembers what it computed.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    The arguments are those of `choose`. A model that is asked for by name is checked at once; "auto" asks the hub only
+    when there is something to read.
+    """
+
+    def __init__(self, wanted: str, models: Sequence[str] = (), key: str = "metrics.mauve.featurizer") -> None:
+        self._choice = (wanted, models, key)
         self._known: dict[tuple[str, ...], NDArray[np.float32]] = {}
+        if wanted != "auto":
+            choose(*self._choice)
+
+    @cached_property
+    def name(self) -> str:
+        """The yaml name of the model."""
+        return choose(*self._choice)
 
     @cached_property
     def model(self) -> LanguageModel:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness.engine import Request, check_room
-from harness.featurizer import Featurizer, choose
+from harness.featurizer import Featurizer
 from harness.generations import GenerationWriter, read_generations, write_generations
 from harness.knobs import build
 from harness.measure import measure, record
@@ -98,7 +98,7 @@ def _world(members: list[Plan]) -> World:
 def _featurizer(plans: Sequence[Plan]) -> Featurizer | None:
     """One for all jobs, if any of their metrics wants one."""
     wanted = {w for p in plans for m in p.metrics.values() if (w := getattr(m, "featurizer", None))}
-    return Featurizer(choose(wanted.pop(), [p.job.choices["model"] for p in plans])) if wanted else None
+    return Featurizer(wanted.pop(), [p.job.choices["model"] for p in plans]) if wanted else None
 
 
 def _begin(world: World) -> None:
@@ -175,7 +175,7 @@ def _measure(
         found = measure(texts, p.metrics.values(), tools)
         write_items(p.job.folder, items_frame(frames[p.label], found))
         about = provenance(
-            device=str(world.model.device),
+            device=str(getattr(world.model, "network", world.model).device),  # on mps the model's rows are elsewhere
             dtype=str(world.model.dtype).removeprefix("torch."),
             model=world.model.name,
             fingerprint=world.model.fingerprint,

@@ -62,7 +62,7 @@ def test_a_run_leaves_what_it_promises(run: Run, tmp_path: Path) -> None:
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["strategy"]["num_beams"] == 4
     assert config["prompts"]["limit"] == 3
-    assert json.loads((folder / "provenance.json").read_text())["dtype"] == "float32"
+    assert json.loads((folder / "provenance.json").read_text())["dtype"] == "float32"  # the pocket yamls say so
 
 
 def test_a_sweep_is_one_batch_and_one_comparison(run: Run, tmp_path: Path) -> None:

@@ -32,8 +32,6 @@ def test_every_file_nests_under_its_own_name() -> None:
 def test_every_file_builds_its_metric_and_shows_every_knob_at_its_default(name: str) -> None:
     node = composed()[name]
     kind = import_path(str(node["factory"]), "factory")
-    if name == "mauve":
-        pytest.importorskip("mauve", reason="needs the extra mauve")
     metric = build(node, f"metrics.{name}")
     assert isinstance(metric, Metric)
     assert metric == kind()
