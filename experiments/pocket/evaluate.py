@@ -1,6 +1,6 @@
 """Held-out bits per byte of the embedded models, and a page of their texts: the measured part of the model card.
 
-python experiments/pocket/evaluate.py --work WORK >experiments/pocket/measured.md
+python experiments/pocket/evaluate.py --work WORK >measured.md   # the table and the page below
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def main() -> None:
     total = math.ceil(args.tokens / STEP_TOKENS)
     began = time.perf_counter() - seconds
     curve = (out / "curve.csv").open("a", newline="")
-    log = csv.writer(curve)
+    log = csv.writer(curve, lineterminator="\n")
     while step < total:
         factor = rate(step / total)
         for optimizer, lr in zip(optimizers, base, strict=True):
