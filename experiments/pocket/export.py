@@ -23,6 +23,8 @@ def main() -> None:
     model = GPT2LMHeadModel.from_pretrained(args.work / args.size / "model")
     for dropout in ("resid_pdrop", "embd_pdrop", "attn_pdrop"):
         setattr(model.config, dropout, 0.0)
+    # The same formula as gelu_new, which they are trained with, in one fused kernel: strategy=beam took 51 s, takes 38 s.
+    model.config.activation_function = "gelu_pytorch_tanh"
     out = PACKAGE / f"pocket-{args.size}"
     model.to(torch.float16).save_pretrained(out)
     AutoTokenizer.from_pretrained(args.work / "tokenizer").save_pretrained(out)
