@@ -206,7 +206,7 @@ def _advance(group: Group, logits: Tensor, hidden: Tensor | None, step: int, eos
 
 
 def _over(groups: Sequence[Group], moves: Sequence[Step], step: int, eos: frozenset[int]) -> list[list[bool]]:
-    """Which requests of each group have ended. The one place of a step where the host waits for the device."""
+    """Which requests of each group have ended. One transfer from the device for all groups."""
     flags = []
     for g, move in zip(groups, moves, strict=True):
         if move.done is not None:
