@@ -51,7 +51,7 @@ def test_a_wide_beam_finds_the_best_continuation(
     found = decode_one(model, strategy, length)
     ranks = {t: model.logprob(model.vocab - 1, t) / len(t) ** penalty for t in everything(model, length)}
     assert found.score == pytest.approx(max(ranks.values()))
-    assert found.tokens == max(ranks, key=ranks.__getitem__)
+    assert ranks[found.tokens] == pytest.approx(max(ranks.values()))  # several orders of the same tokens can tie
 
 
 @settings(max_examples=60, deadline=None)
