@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness import engine
 from harness.arguments import check_frame, listed, prompts_of, seeds_of, strategies_of
-from harness.engine import Request
+from harness.engine import MaxRows, Request
 from harness.errors import InputError
 from harness.featurizer import Featurizer
 from harness.knobs import PositiveCount, Seed, check
@@ -34,7 +34,7 @@ def decode(
     seeds: Seed | Sequence[Seed] = 0,
     samples: PositiveCount = 1,
     max_new_tokens: PositiveCount = 64,
-    max_rows: PositiveCount = 256,
+    max_rows: MaxRows = "auto",
 ) -> pd.DataFrame:
     """Decode every prompt with every strategy, all in one batch.
 
@@ -45,7 +45,7 @@ def decode(
         seeds: one set of draws each; deterministic strategies take the first alone.
         samples: continuations per prompt and seed of stochastic strategies.
         max_new_tokens: of a continuation.
-        max_rows: decoded at once at most; memory grows with it, tokens do not change.
+        max_rows: decoded at once at most; memory grows with it, tokens do not change. auto: as many as fit and pay.
 
     Returns:
         One row per generation, ordered by strategy, prompt, seed and sample, with the columns of generations.parquet

@@ -2,269 +2,202 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby, pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.draws import uniforms
 from harness.errors import InputError
+from harness.group import Group
 from harness.knobs import PositiveCount, checked
-from harness.models.base import LanguageModel
-from harness.prompts import Prompt
-from harness.strategies.base import VALUES, Prefill, Step, Strategy, View
-from harness.values import token_values
+from harness.memory import out_of_memory, release, rows_that_fit
+from harness.models.base import Cache, LanguageModel, Output
+from harness.nodes import Nodes
+from harness.packing import Queue
+from harness.requests import Generation, Request, check_room
 
-Finish = Literal["eos", "length", "context"]
-
-
-@dataclass(frozen=True, eq=False)
-class Request:
-    """One prompt under one strategy with one seed and one sample number."""
-
-    prompt: Prompt
-    tokens: tuple[int, ...]  # of the prompt
-    strategy: Strategy[Any]
-    max_new_tokens: int
-    seed: int = 0
-    sample: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class Generation:
-    """A finished continuation."""
-
-    request: Request
-    tokens: tuple[int, ...]  # a closing eos included
-    values: NDArray[np.float32]  # [tokens, len(VALUES)]
-    finish: Finish  # eos; length: max_new_tokens reached; context: the model's context is full
-    score: float | None  # what a search ranked its hypotheses by
-
-
-@dataclass
-class Group:
-    """The requests of a batch that one strategy decodes; they own consecutive rows. Finished requests leave it."""
-
-    strategy: Strategy[Any]
-    requests: list[Request]
-    limits: Tensor  # [requests] tokens each may have
-    state: Any
-    history: Tensor  # [rows, time]
-    values: Tensor  # [rows, step, len(VALUES)]
-    draws: Tensor  # [rows, steps]
-    node: Tensor  # [rows] which node of the cache each row stands at
-
+__all__ = ["Engine", "Generation", "Request", "check_room", "decode", "fast"]
 
 Engine = Callable[[LanguageModel, Sequence[Request]], Iterator[Generation]]
 
+MaxRows = PositiveCount | Literal["auto"]
+
+REFILL = 4
+"""A batch is refilled when this part of its rows, one in four, is free: each refill adds groups with steps of their
+own, which cost time a step, and a forward pass over the new prompts alone."""
+
 
 @checked
-def fast(max_rows: PositiveCount = 256, merge: bool = True) -> Engine:
+def fast(max_rows: MaxRows = "auto", merge: bool = True) -> Engine:
     """The engine whose shapes follow the batch: `decode` with these knobs."""
     return partial(decode, max_rows=max_rows, merge=merge)
 
 
 def decode(
-    model: LanguageModel, requests: Sequence[Request], *, max_rows: int = 256, merge: bool = True
+    model: LanguageModel,
+    requests: Sequence[Request],
+    *,
+    max_rows: MaxRows = "auto",
+    merge: bool = True,
+    refill: bool = True,
 ) -> Iterator[Generation]:
     """Decode all requests, yielding each generation as it ends; not in the order of the requests.
+
+    When memory runs out, the requests that are running start again, half as many at a time: their draws are their own,
+    so nothing changes but the time.
 
     Args:
         model: any causal language model.
         requests: of any strategies, seeds and lengths, together.
-        max_rows: how many rows are decoded at once at most; a single request may own more.
+        max_rows: how many rows are decoded at once at most; a single request may own more. auto: as many as fit the
+            free memory, and no more than pay (`harness.memory.rows_that_fit`).
         merge: rows with the same prompt and the same tokens so far share one row of the cache and one forward pass.
+        refill: requests that wait take the rows of those that end; if not, a batch runs until its last row ends.
 
     Raises:
-        InputError: a prompt leaves no room in the model's context. Raised before anything is decoded.
+        InputError: a prompt leaves no room in the model's context, raised before anything is decoded; or memory does
+            not suffice for a single request.
     """
     check_room(model, requests)
-    for batch in pack(requests, max_rows):
-        yield from decode_batch(model, batch, merge=merge)
+    queue = Queue(requests)
+    if max_rows == "auto":
+        rows = rows_that_fit(model, max((len(r.tokens) + r.limit(model.context) for r in requests), default=1))
+    else:
+        rows = max_rows
+    batch = Batch(model, merge=merge, refill=refill)
+    while queue or batch.groups:
+        try:
+            batch.step(queue, rows)
+        except (RuntimeError, MemoryError) as error:
+            if not out_of_memory(error):
+                raise
+            ended, running = batch.ended, batch.requests
+            tried, rows = batch.rows, max(1, min(rows, batch.rows) // 2)
+            yield from ended
+            if len(running) <= 1:
+                raise InputError(f"{model.name}: memory does not suffice to decode one request ({error})") from error
+        else:
+            ended, batch.ended = batch.ended, []
+            yield from ended
+            continue
+        logging.getLogger(__name__).warning("out of memory with %d rows; going on with %d", tried, rows)
+        batch = Batch(model, merge=merge, refill=refill)  # first, so that the old one's memory is free
+        release(model.device)
+        queue.put(running)
 
 
-def check_room(model: LanguageModel, requests: Iterable[Request]) -> None:
-    """Raise InputError for a prompt that leaves no room in the model's context."""
-    for r in requests:
-        if model.context is not None and len(r.tokens) >= model.context:
-            raise InputError(
-                f"prompt {r.prompt.id} ({r.prompt.text[:40]!r}) has {len(r.tokens)} tokens; "
-                f"{model.name} has a context of {model.context}, which leaves no room for a continuation"
-            )
+class Batch:
+    """The requests that are running, their rows and their cache.
 
-
-def pack(requests: Sequence[Request], max_rows: int) -> Iterator[list[Request]]:
-    """Cut requests into batches of at most `max_rows` rows.
-
-    A batch holds a chunk of prompts under all their strategies, so that each prompt is prefilled once; prompts of
-    similar length go together, so that little is padded; strategies whose rows move (width > 1) go apart from those
-    whose rows do not, because moving rows costs the whole batch a gather of the cache.
+    Args:
+        model: that extends the rows.
+        merge, refill: see `decode`.
     """
-    place = {s: i for i, s in enumerate(dict.fromkeys(r.strategy for r in requests))}
-    order = sorted(requests, key=lambda r: (r.strategy.width > 1, len(r.tokens), r.prompt.id, place[r.strategy]))
-    batch: list[Request] = []
-    rows = 0
-    for r in order:
-        if batch and (rows + r.strategy.width > max_rows or (r.strategy.width > 1) != (batch[0].strategy.width > 1)):
-            yield batch
-            batch, rows = [], 0
-        batch.append(r)
-        rows += r.strategy.width
-    if batch:
-        yield batch
 
+    def __init__(self, model: LanguageModel, *, merge: bool, refill: bool) -> None:
+        self.model, self.merge, self.refill = model, merge, refill
+        self.groups: list[Group] = []
+        self.starting: list[Request] = []  # taken from the queue, but not in a group yet
+        self.ended: list[Generation] = []  # for the caller to take
+        self._cache: Cache | None = None
+        self._output: Output | None = None  # of the last forward pass: a node for every row of the cache
 
-@torch.inference_mode()
-def decode_batch(model: LanguageModel, batch: Sequence[Request], *, merge: bool = True) -> Iterator[Generation]:
-    """Decode one batch to the end; see `decode`."""
-    groups, output, cache = _start(model, batch)
-    hidden = any(g.strategy.needs_hidden for g in groups)
-    step = 0
-    while True:
-        moves = [_advance(g, output.logits, output.hidden, step, model.eos) for g in groups]
-        step += 1
-        for g, over in zip(groups, _over(groups, moves, step, model.eos), strict=True):
-            yield from _finish(g, over, model)
-        groups = [g for g in groups if g.requests]
+    @property
+    def rows(self) -> int:
+        """How many rows the running requests own; no fewer than the cache has."""
+        return sum(g.rows for g in self.groups) + sum(r.strategy.width for r in self.starting)
+
+    @property
+    def requests(self) -> list[Request]:
+        """The running requests."""
+        return [r for g in self.groups for r in g.requests] + self.starting
+
+    @torch.inference_mode()
+    def step(self, queue: Queue, max_rows: int) -> None:
+        """One more token for every running request, and a first one for those that can be started."""
+        nodes = 0
+        if self._output is not None:
+            nodes = len(self._output.logits)
+            self._advance(self.groups, self._output.logits, self._output.hidden)
+            self._output = None  # its logits are not needed any more, and are large
+        self.groups = [g for g in self.groups if g.requests]
+        if not self.groups:
+            self._cache, nodes = None, 0
+        free = max_rows - self.rows
+        if not self.groups or (self.refill and free * REFILL >= max_rows):
+            self._admit(queue.take(free, alone=not self.groups), nodes)
+        if not self.groups:
+            return
+        assert self._cache is not None
+        parents, tokens = place(self.groups, self.model.vocab, merge=self.merge)
+        self._cache.select(parents)
+        self._output = self.model.extend(tokens, self._cache, hidden=any(g.strategy.needs_hidden for g in self.groups))
+
+    def _admit(self, requests: list[Request], nodes: int) -> None:
+        """Prefill each distinct prompt, give every request rows after those of the cache, and take their first step."""
+        if not requests:
+            return
+        self.starting = requests
+        prompts = list(dict.fromkeys(r.tokens for r in requests))
+        number = {p: i for i, p in enumerate(prompts)}
+        output, cache = self.model.prefill(prompts, hidden=any(r.strategy.needs_hidden for r in requests))
+        time = max(map(len, prompts))
+        history = torch.tensor([[-1] * (time - len(p)) + list(p) for p in prompts], device=self.model.device)
+        order = {s: i for i, s in enumerate(dict.fromkeys(r.strategy for r in requests))}
+        groups = []
+        for strategy, same in groupby(sorted(requests, key=lambda r: order[r.strategy]), key=lambda r: r.strategy):
+            members = list(same)
+            prompt = torch.tensor([number[r.tokens] for r in members], device=self.model.device)
+            hidden = output.hidden if strategy.needs_hidden else None
+            groups.append(Group.start(self.model, members, prompt, history, hidden))
+        self.groups, self.starting = self.groups + groups, []
+        self._advance(groups, output.logits, None if output.hidden is None else output.hidden[:, -1])
+        for g in groups:
+            g.node = g.node + nodes
+        if self._cache is None:
+            self._cache = cache
+        else:
+            self._cache.join(cache)
+        self.groups = [g for g in self.groups if g.requests]
+
+    def _advance(self, groups: Sequence[Group], logits: Tensor, hidden: Tensor | None) -> None:
+        """One step of each group, and the ends of those requests that are over. One transfer for all groups."""
         if not groups:
             return
-        parents, tokens = _nodes(groups, model.vocab, merge=merge)
-        if len(parents) != len(output.logits) or not torch.equal(
-            parents, torch.arange(len(parents), device=parents.device)
-        ):
-            cache.select(parents)
-        output = model.extend(tokens, cache, hidden=hidden)
+        nodes = Nodes(logits)
+        over = torch.cat([g.advance(nodes, hidden, self.model.eos) for g in groups]).tolist()
+        starts = np.cumsum([0, *(len(g.requests) for g in groups)])
+        for g, (a, b) in zip(groups, pairwise(starts), strict=True):
+            self.ended += g.retire(over[a:b], self.model)
 
 
-def _start(model: LanguageModel, batch: Sequence[Request]) -> tuple[list[Group], Any, Any]:
-    """Prefill each distinct prompt once, and give every request its rows."""
-    hidden = any(r.strategy.needs_hidden for r in batch)
-    prompts = list(dict.fromkeys(r.tokens for r in batch))
-    node_of = {p: i for i, p in enumerate(prompts)}
-    output, cache = model.prefill(prompts, hidden=hidden)
-    time = max(map(len, prompts))
-    history = torch.tensor([[-1] * (time - len(p)) + list(p) for p in prompts], device=model.device)
-    groups = []
-    place = {s: i for i, s in enumerate(dict.fromkeys(r.strategy for r in batch))}
-    for strategy, members in groupby(sorted(batch, key=lambda r: place[r.strategy]), key=lambda r: r.strategy):
-        requests = list(members)
-        one = torch.tensor([node_of[r.tokens] for r in requests], device=model.device)
-        node = one.repeat_interleave(strategy.width)
-        limits = [min(r.max_new_tokens, _room(model, r)) for r in requests]
-        steps = max(limits) + strategy.lag
-        draws = [uniforms(r.seed, r.prompt.id, r.sample, steps, w) for r in requests for w in range(strategy.width)]
-        prompt_hidden = output.hidden[one] if strategy.needs_hidden and output.hidden is not None else None
-        groups.append(
-            Group(
-                strategy,
-                requests,
-                torch.tensor(limits, device=model.device),
-                strategy.start(Prefill(history[one], prompt_hidden)),
-                history[node],
-                torch.empty(len(node), 0, len(VALUES), device=model.device),
-                torch.from_numpy(np.stack(draws)).to(model.device),
-                node,
-            )
-        )
-    if hidden and output.hidden is not None:
-        output = replace(output, hidden=output.hidden[:, -1])
-    return groups, output, cache
+def place(groups: Sequence[Group], vocab: int, *, merge: bool) -> tuple[Tensor, Tensor]:
+    """The nodes that the rows of all groups extend: [nodes] parents and [nodes] tokens; rows get their node's number.
 
-
-def _room(model: LanguageModel, request: Request) -> int:
-    return request.max_new_tokens if model.context is None else model.context - len(request.tokens)
-
-
-def _advance(group: Group, logits: Tensor, hidden: Tensor | None, step: int, eos: frozenset[int]) -> Step:
-    """Let the strategy choose, and move the group's rows accordingly."""
-    rows = logits[group.node]
-    view = View(
-        rows,
-        group.history,
-        group.draws[:, step],
-        group.values,
-        hidden[group.node] if group.strategy.needs_hidden and hidden is not None else None,
-        step,
-        eos,
-        group.limits,
-    )
-    move, group.state = group.strategy.step(view, group.state)
-    parents = move.parents
-    if parents is not None:
-        rows, group.node = rows[parents], group.node[parents]
-        group.history, group.values = group.history[parents], group.values[parents]
-    group.history = torch.cat([group.history, move.tokens[:, None]], 1)
-    now = token_values(rows, move.tokens, move.logprobs, move.kept)
-    group.values = torch.cat([group.values, now[:, None]], 1)
-    return move
-
-
-def _over(groups: Sequence[Group], moves: Sequence[Step], step: int, eos: frozenset[int]) -> list[list[bool]]:
-    """Which requests of each group have ended. One transfer from the device for all groups."""
-    flags = []
-    for g, move in zip(groups, moves, strict=True):
-        if move.done is not None:
-            done = move.done
-        else:
-            first = move.tokens[:: g.strategy.width]
-            done = torch.isin(first, torch.tensor(sorted(eos), dtype=first.dtype, device=first.device))
-        flags.append(done | (g.limits + g.strategy.lag <= step))
-    over = torch.cat(flags).tolist()
-    starts = np.cumsum([0, *(len(g.requests) for g in groups)])
-    return [over[a:b] for a, b in pairwise(starts)]
-
-
-def _finish(group: Group, over: Sequence[bool], model: LanguageModel) -> Iterator[Generation]:
-    """Yield the generations of the requests that are over, and drop those requests from the group."""
-    if not any(over):
-        return
-    width = group.strategy.width
-    new = group.values.shape[1]
-    for i in (i for i, ended in enumerate(over) if ended):
-        request = group.requests[i]
-        rows = slice(i * width, (i + 1) * width)
-        end = group.strategy.finish(group.history[rows, -new:], group.values[rows], group.state, i)
-        tokens = tuple(end.tokens.tolist())
-        finish: Finish = "length"
-        if tokens and tokens[-1] in model.eos:
-            finish = "eos"
-        elif _room(model, request) < request.max_new_tokens:
-            finish = "context"
-        yield Generation(request, tokens, end.values.cpu().numpy(), finish, end.score)
-    left = torch.tensor([i for i, ended in enumerate(over) if not ended], dtype=torch.long, device=group.node.device)
-    rows_left = (left[:, None] * width + torch.arange(width, device=left.device)).flatten()
-    group.requests = [r for r, ended in zip(group.requests, over, strict=True) if not ended]
-    group.limits, group.state = group.limits[left], _keep(group.state, left)
-    group.history, group.values = group.history[rows_left], group.values[rows_left]
-    group.draws, group.node = group.draws[rows_left], group.node[rows_left]
-
-
-def _keep(state: Any, requests: Tensor) -> Any:
-    """The state of some of a group's requests: every tensor in a state has requests as its first axis."""
-    if isinstance(state, Tensor):
-        return state[requests]
-    if isinstance(state, tuple):
-        return tuple(_keep(part, requests) for part in state)
-    if is_dataclass(state) and not isinstance(state, type):
-        return replace(state, **{f.name: _keep(getattr(state, f.name), requests) for f in fields(state) if f.init})
-    return state
-
-
-def _nodes(groups: Sequence[Group], vocab: int, *, merge: bool) -> tuple[Tensor, Tensor]:
-    """The distinct (node, token) pairs that the rows of all groups extend; every row's node becomes its pair's."""
+    With `merge` these are the distinct (node, token) pairs. They are numbered so that as few rows of the cache as
+    possible move: a node's first child stays in its place, and the other children take the places that are free.
+    """
     pair = torch.cat([g.node * vocab + g.history[:, -1] for g in groups])
-    if merge:
-        pair, index = torch.unique(pair, return_inverse=True)
-    else:
-        index = torch.arange(len(pair), device=pair.device)
+    pair, index = torch.unique(pair, return_inverse=True) if merge else pair.sort()
+    if not merge:
+        index = torch.empty_like(index).scatter_(0, index, torch.arange(len(index), device=index.device))
+    parent = pair // vocab
+    count = len(parent)
+    stays = torch.ones_like(parent, dtype=torch.bool)
+    stays[1:] = parent[1:] != parent[:-1]  # sorted by parent, so the first child comes first
+    stays &= parent < count
+    taken = torch.zeros(count, dtype=torch.bool, device=parent.device)
+    taken[parent[stays]] = True
+    number = torch.empty_like(parent)
+    number[stays], number[~stays] = parent[stays], (~taken).nonzero()[:, 0]
     at = 0
     for g in groups:
-        g.node = index[at : at + len(g.node)]
+        g.node = number[index[at : at + len(g.node)]]
         at += len(g.node)
-    return pair // vocab, pair % vocab
+    order = number.argsort()
+    return parent[order], (pair % vocab)[order]

@@ -5,34 +5,29 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from harness.nodes import Nodes
 from harness.strategies.base import VALUES
 
 
-def entropy(logprobs: Tensor) -> Tensor:
-    """[..., vocab] log-probabilities -> [...] entropy in nats, with 0 log 0 = 0."""
-    return -(logprobs.exp() * logprobs.clamp(min=torch.finfo(logprobs.dtype).min)).sum(-1)
-
-
 def token_values(
-    logits: Tensor, tokens: Tensor, strategy_logprob: Tensor | None = None, kept: Tensor | None = None
+    nodes: Nodes, node: Tensor, tokens: Tensor, strategy_logprob: Tensor | None = None, kept: Tensor | None = None
 ) -> Tensor:
     """The values of one token per row.
 
     Args:
-        logits: [n, vocab] the model's own logits.
-        tokens: [n] int64.
-        strategy_logprob: [n] under the strategy's distribution; None: a search, recorded as NaN.
-        kept: [n] how many tokens that distribution left possible; None: a search, recorded as NaN.
+        nodes: the model's own logits.
+        node: [rows] which of them each row has.
+        tokens: [rows] int64.
+        strategy_logprob: [rows] under the strategy's distribution; None: a search, recorded as NaN.
+        kept: [rows] how many tokens that distribution left possible; None: a search, recorded as NaN.
 
     Returns:
-        [n, len(VALUES)] float32.
+        [rows, len(VALUES)] float32.
     """
-    logprobs = logits.log_softmax(-1)
-    at = tokens[:, None]
-    out = torch.full((len(tokens), len(VALUES)), torch.nan, dtype=torch.float32, device=logits.device)
-    out[:, 0] = logprobs.gather(1, at)[:, 0]
-    out[:, 2] = entropy(logprobs)
-    out[:, 4] = (logits > logits.gather(1, at)).sum(-1)
+    out = torch.full((len(tokens), len(VALUES)), torch.nan, dtype=torch.float32, device=tokens.device)
+    out[:, 0] = nodes.logprob(node, tokens)
+    out[:, 2] = nodes.entropy[node]
+    out[:, 4] = nodes.rank(node, tokens)
     if strategy_logprob is not None:
         out[:, 1] = strategy_logprob
     if kept is not None:

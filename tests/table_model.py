@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from harness.models.base import Output
 
@@ -18,8 +19,15 @@ class TableCache:
 
     tokens: Tensor  # [rows, time] int64, left-padded with -1
 
+    def __len__(self) -> int:
+        return len(self.tokens)
+
     def select(self, rows: Tensor) -> None:
         self.tokens = self.tokens[rows]
+
+    def join(self, other: TableCache) -> None:
+        time = max(self.tokens.shape[1], other.tokens.shape[1])
+        self.tokens = torch.cat([pad(t, (time - t.shape[1], 0), value=-1) for t in (self.tokens, other.tokens)])
 
 
 @dataclass
@@ -32,6 +40,7 @@ class TableModel:
     context: int | None = None
     name: str = "table"
     fingerprint: str = "table"
+    token_bytes: int = 8
     vocab: int = field(init=False)
     dtype: torch.dtype = field(init=False)
     device: torch.device = field(init=False)
@@ -52,7 +61,9 @@ class TableModel:
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         return [chr(97 + t) for t in tokens]
 
-    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, TableCache]:
+    def prefill(
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+    ) -> tuple[Output, TableCache]:
         time = max(map(len, prompts))
         tokens = torch.tensor([[-1] * (time - len(p)) + list(p) for p in prompts], device=self.device)
         return Output(self.table[tokens[:, -1]], self._hidden(tokens) if hidden else None), TableCache(tokens)
@@ -65,10 +76,9 @@ class TableModel:
             raise ValueError(f"a row is longer than the context of {self.context}")
         return Output(self.table[tokens], self.embedding[tokens] if hidden else None)
 
-    def forward(self, sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        time = max(map(len, sequences))
-        tokens = torch.tensor([list(s) + [-1] * (time - len(s)) for s in sequences], device=self.device)
-        return self.table[tokens.clamp(min=0)], self._hidden(tokens)
+    def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
+        tokens = torch.tensor([s[t] for s, at in zip(sequences, wanted, strict=True) for t in at], device=self.device)
+        return self.table[tokens], self.embedding[tokens]
 
     def logprob(self, last: int, tokens: Sequence[int]) -> float:
         """The log-probability of a continuation after token `last`: what a brute-force search maximises."""

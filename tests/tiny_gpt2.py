@@ -22,6 +22,12 @@ class TokenCache:
     def select(self, rows: Tensor) -> None:
         self.sequences = [list(self.sequences[i]) for i in rows.tolist()]
 
+    def join(self, other: TokenCache) -> None:
+        self.sequences += other.sequences
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
 
 @dataclass
 class TinyGPT2:
@@ -31,6 +37,7 @@ class TinyGPT2:
     eos: frozenset[int] = frozenset()
     name: str = "tiny-gpt2"
     fingerprint: str = "tiny-gpt2"
+    token_bytes: int = 8  # a token of a row of the cache
     vocab: int = field(init=False)
     context: int | None = field(init=False)
     device: torch.device = field(init=False)
@@ -49,7 +56,14 @@ class TinyGPT2:
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         return [f"{t} " for t in tokens]
 
-    def forward(self, sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+    def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
+        logits, states = self._all(sequences)
+        rows = [row for row, at in enumerate(wanted) for _ in at]
+        at = [t for at in wanted for t in at]
+        return logits[rows, at], states[rows, at]
+
+    def _all(self, sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
+        """[rows, time, vocab] logits and [rows, time, d_model] states, right-padded."""
         time = max(map(len, sequences))
         tokens = torch.tensor([list(s) + [0] * (time - len(s)) for s in sequences])
         mask = torch.tensor([[1] * len(s) + [0] * (time - len(s)) for s in sequences])
@@ -57,15 +71,17 @@ class TinyGPT2:
             output = self.network(tokens, attention_mask=mask, output_hidden_states=True)
         return output.logits, output.hidden_states[-1]
 
-    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, TokenCache]:
-        logits, states = self.forward(prompts)
+    def prefill(
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+    ) -> tuple[Output, TokenCache]:
+        logits, states = self._all(prompts)
         last = torch.stack([row[len(p) - 1] for row, p in zip(logits, prompts, strict=True)])
         left = [row.roll(states.shape[1] - len(p), 0) for row, p in zip(states, prompts, strict=True)]
         return Output(last, torch.stack(left) if hidden else None), TokenCache([list(p) for p in prompts])
 
     def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
         cache.sequences = [[*s, t] for s, t in zip(cache.sequences, tokens.tolist(), strict=True)]
-        logits, states = self.forward(cache.sequences)
+        logits, states = self._all(cache.sequences)
         at = torch.tensor([len(s) - 1 for s in cache.sequences])
         rows = torch.arange(len(at))
         return Output(logits[rows, at], states[rows, at] if hidden else None)

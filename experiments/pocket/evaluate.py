@@ -37,10 +37,9 @@ def bits_per_byte(model: LanguageModel, tokens: NDArray[np.uint16], count: int) 
     starts = range(0, len(tokens) - 1, model.context)
     for first in range(0, len(starts), 16):
         windows = [tokens[s : s + model.context + 1].astype(np.int64) for s in starts[first : first + 16]]
-        logits, _ = model.forward([w[:-1].tolist() for w in windows])
-        for row, window in zip(logits, windows, strict=True):
-            seen = row[: len(window) - 1].double()
-            total += float(cross_entropy(seen, torch.from_numpy(window[1:]).to(seen.device), reduction="sum"))
+        logits, _ = model.forward([w[:-1].tolist() for w in windows], [range(len(w) - 1) for w in windows])
+        following = torch.from_numpy(np.concatenate([w[1:] for w in windows])).to(logits.device)
+        total += float(cross_entropy(logits.double(), following, reduction="sum"))
     return total / math.log(2) / count
 
 
@@ -51,7 +50,7 @@ def main() -> None:
     args = parser.parse_args()
     data = json.loads((args.work / "data.json").read_text())["heldout"]
     held = np.fromfile(args.work / "heldout.bin", np.uint16)
-    models = {size: harness.load_model(f"pocket-{size}") for size in SIZES}
+    models = {size: harness.load_model(f"pocket-{size}", packed=False) for size in SIZES}
 
     print("| model | parameters | layers × width | held-out bits per byte | nats per token |")
     print("|---|--:|--:|--:|--:|")

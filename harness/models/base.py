@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:  # model factories are imported, to check their knobs, before torch is
     import torch
@@ -22,8 +22,20 @@ class Output:
 class Cache(Protocol):
     """Keys and values of every row so far."""
 
+    def __len__(self) -> int:
+        """How many rows there are."""
+
     def select(self, rows: Tensor) -> None:
-        """Row i becomes old row rows[i]: sharing a prefill, reordering beams and retiring rows are this one gather."""
+        """Row i becomes old row rows[i]: sharing a prefill, reordering beams and retiring rows are this one gather.
+
+        Rows with rows[i] == i are not copied. The host waits for the device.
+        """
+
+    def join(self, other: Self) -> None:
+        """The rows of another cache of the same model come after this one's; prompts of any lengths meet in a batch.
+
+        The other cache is used up.
+        """
 
 
 class LanguageModel(Protocol):
@@ -49,14 +61,24 @@ class LanguageModel(Protocol):
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         """The text of each token by itself."""
 
-    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, Cache]:
-        """Run the prompts, of any lengths, at once; `Output.hidden` is left-padded like the prompts."""
+    @property
+    def token_bytes(self) -> int:
+        """What one token of one row takes in the cache, in bytes."""
+
+    def prefill(
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+    ) -> tuple[Output, Cache]:
+        """Run the prompts, of any lengths, at once; `Output.hidden` is left-padded like the prompts.
+
+        With `least`, all shapes are as if the longest prompt had at least so many tokens, and stay so when it retires.
+        """
 
     def extend(self, tokens: Tensor, cache: Cache, *, hidden: bool = False) -> Output:
         """Run one more token per row: tokens [rows]. The cache grows by it."""
 
-    def forward(self, sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Run whole sequences without a cache, right-padded: logits [rows, time, vocab], hidden [rows, time, d_model].
+    def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
+        """Run whole sequences without a cache, and read them at the positions wanted[i] of sequence i.
 
-        What lies beyond a sequence's end is unspecified.
+        Returns:
+            logits [n, vocab] and hidden [n, d_model] of those positions, sequence after sequence.
         """

@@ -12,10 +12,18 @@ import torch
 from harness.errors import InputError
 from harness.models import directory
 from harness.models.huggingface import HuggingFaceModel
+from harness.models.packed import pack
 
 
 def from_directory(
-    path: Path, *, name: str, shown: str, device: str = "auto", dtype: str = "auto", device_map: Any = None
+    path: Path,
+    *,
+    name: str,
+    shown: str,
+    device: str = "auto",
+    dtype: str = "auto",
+    device_map: Any = None,
+    packed: bool = True,
 ) -> HuggingFaceModel:
     """Load a checked directory (`harness.models.directory.check`).
 
@@ -26,6 +34,7 @@ def from_directory(
         device: auto, cpu, mps, cuda, cuda:1.
         dtype: auto, float32, float64, bfloat16, float16.
         device_map: as accelerate reads it.
+        packed: whether `harness.models.packed.pack` may arrange the weights for speed.
 
     Raises:
         InputError: there is no such device, it cannot hold the dtype, or transformers cannot make the model.
@@ -61,6 +70,8 @@ def from_directory(
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         raise InputError(f"{shown}: {len(missing)} weights are missing from the safetensors, the first is {missing[0]}")
+    if packed:
+        pack(network)
     return HuggingFaceModel(network, tokenizer, name=name, fingerprint=directory.fingerprint(path))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,22 +13,10 @@ from torch import Tensor
 
 from harness.errors import InputError
 from harness.models.base import Cache, Output
+from harness.models.cache import KeyValueCache, check_past, token_bytes
 from harness.models.text import Text
 
-
-@dataclass(slots=True)
-class KeyValueCache:
-    """Keys and values of every row so far, and which positions of a row hold a token; all where the network is."""
-
-    past: Any  # transformers.Cache, of the kind that the model itself makes
-    mask: Tensor  # [rows, time] int64: 1 where there is a token, 0 where there is padding
-    lengths: Tensor  # [rows] int64: tokens so far
-
-    def select(self, rows: Tensor) -> None:
-        """Row i becomes old row rows[i]; rows may be repeated, left out and in any order."""
-        rows = rows.to(self.mask.device)
-        self.past.reorder_cache(rows)  # a gather of the first axis, of as many rows as asked for
-        self.mask, self.lengths = self.mask[rows], self.lengths[rows]
+CHUNK = 2048  # tokens of one forward pass of a prefill, padding included
 
 
 class HuggingFaceModel:
@@ -62,46 +51,106 @@ class HuggingFaceModel:
         if largest >= self.vocab:
             raise InputError(f"{name}: the tokenizer has token {largest}, the model only the logits of {self.vocab}")
 
+    @cached_property
+    def token_bytes(self) -> int:
+        """What one token of one row takes in the cache, in bytes; measured."""
+        return token_bytes(self._past_of_one)
+
+    @cached_property
+    def _past_of_one(self) -> Any:
+        """The cache that the model makes by itself for one token: it shows what the model's layers keep."""
+        one = self._tensor([[1]])
+        with torch.no_grad():
+            out, _ = self._run(one - 1, one - 1, hidden=False, attention_mask=one, use_cache=True)
+        past = getattr(out, "past_key_values", None)
+        check_past(past, self.name, type(self.network).__name__)
+        return past
+
     @torch.no_grad()
-    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, KeyValueCache]:
+    def prefill(
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+    ) -> tuple[Output, KeyValueCache]:
         """Run the prompts, of any lengths, at once: left-padded, each at its own positions from zero.
 
+        Many tokens go through in pieces of at most `CHUNK`, so that memory beside the cache and the output is bounded.
+
+        Args:
+            prompts: token ids.
+            hidden: whether the last layer's states are wanted.
+            least: pad to at least so many columns, of which the cache then drops none; 0: as few as there can be.
+
         Raises:
-            InputError: a prompt has no tokens, or more than the context.
+            InputError: a prompt has no tokens, or more than the context; the model keeps no keys and values.
         """
         longest = self._longest(prompts)
-        tokens = self._tensor([[0] * (longest - len(p)) + [*p] for p in prompts])
-        lengths = self._tensor([len(p) for p in prompts])
-        place = torch.arange(longest, device=self._network_device) - (longest - lengths)[:, None]
+        # With `least`, one column more, which no prompt reaches: transformers leaves out a mask that masks nothing,
+        # and attention without one rounds in another way.
+        columns = max(longest, least) + 1 if least else longest
+        parts = range(0, len(prompts), CHUNK)
+        logits: list[Tensor] = []
+        states: list[Tensor] = []
+        whole: KeyValueCache | None = None
+        for rows in (prompts[i : i + CHUNK] for i in parts):
+            output, cache = self._prefill(rows, columns, hidden=hidden, fixed=least > 0)
+            logits.append(output.logits)
+            states += [] if output.hidden is None else [output.hidden]
+            if whole is None:
+                whole = cache
+            else:
+                whole.join(cache)
+        assert whole is not None
+        return Output(_cat(logits, 0), _cat(states, 0) if hidden else None), whole
+
+    def _prefill(
+        self, prompts: Sequence[Sequence[int]], columns: int, *, hidden: bool, fixed: bool
+    ) -> tuple[Output, KeyValueCache]:
+        """Run prompts, as many columns at once as `CHUNK` allows."""
+        tokens = self._tensor([[0] * (columns - len(p)) + [*p] for p in prompts])
+        cache = KeyValueCache(self._past_of_one, self._tensor([len(p) for p in prompts]), columns, fixed=fixed)
+        place = torch.arange(columns, device=self._network_device) - (columns - cache.lengths)[:, None]
         mask = (place >= 0).long()
-        out, states = self._run(tokens, place.clamp(min=0), hidden=hidden, attention_mask=mask, use_cache=True)
-        past = getattr(out, "past_key_values", None)  # a state-space model has none, nor has one that reads both ways
-        if past is None:
-            kind = type(self.network).__name__
-            raise InputError(f"{self.name}: {kind} keeps no keys and values of the past, which decoding needs")
-        return Output(self._real(out.logits[:, -1]), states), KeyValueCache(past, mask, lengths)
+        pieces = -(-columns // max(1, CHUNK // len(prompts)))
+        states: list[Tensor] = []
+        for start, end in pairwise(columns * i // pieces for i in range(pieces + 1)):
+            out, seen = self._run(
+                tokens[:, start:end],
+                place[:, start:end].clamp(min=0),
+                hidden=hidden,
+                attention_mask=mask[:, :end],
+                past_key_values=cache.past,
+                use_cache=True,
+            )
+            states += [] if seen is None else [seen]
+        return Output(self._real(out.logits[:, -1]), _cat(states, 1) if hidden else None), cache
 
     @torch.no_grad()
     def extend(self, tokens: Tensor, cache: Cache, *, hidden: bool = False) -> Output:
-        """Run one more token per row: tokens [rows]. The cache grows by it."""
+        """Run one more token per row: tokens [rows]. The cache grows by it; after an error it is as it was."""
         assert isinstance(cache, KeyValueCache)
-        mask = torch.cat([cache.mask, cache.mask.new_ones(len(tokens), 1)], dim=1)
-        out, states = self._run(
-            tokens[:, None].to(self._network_device),
-            cache.lengths[:, None],
-            hidden=hidden,
-            attention_mask=mask,
-            past_key_values=cache.past,
-            use_cache=True,
-        )
-        cache.past, cache.mask, cache.lengths = out.past_key_values, mask, cache.lengths + 1
+        width = cache.width
+        lengths = cache.lengths + 1
+        place = torch.arange(width + 1, device=lengths.device) - (width + 1 - lengths)[:, None]
+        try:
+            out, states = self._run(
+                tokens[:, None].to(self._network_device),
+                place[:, -1:],
+                hidden=hidden,
+                attention_mask=(place >= 0).long(),
+                past_key_values=cache.past,
+                use_cache=True,
+            )
+        except BaseException:
+            cache.rewind(width)
+            raise
+        cache.lengths = lengths
         return Output(self._real(out.logits[:, -1]), None if states is None else states[:, -1])
 
     @torch.no_grad()
-    def forward(self, sequences: Sequence[Sequence[int]]) -> tuple[Tensor, Tensor]:
-        """Run whole sequences without a cache: logits [rows, time, vocab] and hidden [rows, time, d_model].
+    def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
+        """Run whole sequences without a cache: logits [n, vocab] and hidden [n, d_model] of the positions wanted.
 
-        Right-padded, so that a causal model needs no mask: what lies beyond a sequence's end is seen by nothing.
+        Right-padded, so that a causal model needs no mask: what lies beyond a sequence's end is seen by nothing. The
+        head sees the wanted positions alone.
 
         Raises:
             InputError: a sequence has no tokens, or more than the context.
@@ -109,23 +158,38 @@ class HuggingFaceModel:
         longest = self._longest(sequences)
         tokens = self._tensor([[*s] + [0] * (longest - len(s)) for s in sequences])
         place = torch.arange(longest, device=self._network_device).expand(tokens.shape)
-        out, states = self._run(tokens, place, hidden=True, keep=0, use_cache=False)
+        rows = self._tensor([row for row, at in enumerate(wanted) for _ in at])
+        out, states = self._run(
+            tokens, place, hidden=True, wanted=(rows, self._tensor([t for at in wanted for t in at])), use_cache=False
+        )
         assert states is not None
-        return self._real(out.logits), states
+        return self._real(out.logits[0]), states[0]
 
     def _run(
-        self, tokens: Tensor, place: Tensor, *, hidden: bool, keep: int = 1, **inputs: Any
+        self, tokens: Tensor, place: Tensor, *, hidden: bool, wanted: tuple[Tensor, Tensor] | None = None, **inputs: Any
     ) -> tuple[Any, Tensor | None]:
-        """One forward pass with the logits of the last `keep` positions (0: all), and the last layer's states."""
+        """One forward pass with the logits of the last position, and the last layer's states if asked for.
+
+        With `wanted`, rows and positions of n states, both are of those alone: [1, n, vocab] and [1, n, d_model].
+        """
         if "position_ids" in self._accepts:  # others (ALiBi) find their positions in the mask
             inputs["position_ids"] = place
         if "logits_to_keep" in self._accepts:
-            inputs["logits_to_keep"] = keep
+            inputs["logits_to_keep"] = 1 if wanted is None else 0  # 0: of all that the head is given
         if not hidden:
             return self.network(input_ids=tokens, **inputs), None
         states: list[Tensor] = []
-        # transformers would keep the states of every layer; only the last one's, after the final norm, are wanted.
-        hook = self.network.get_decoder().register_forward_hook(lambda _module, _inputs, out: states.append(out[0]))
+
+        # transformers would keep the states of every layer; only the last one's, after the final norm, are wanted. What
+        # the hook returns goes on to the head, which treats each position by itself: one row of n serves any choice.
+        def see(_module: Any, _inputs: Any, out: Any) -> Any:
+            states.append(out[0] if wanted is None else out[0][wanted][None])
+            if isinstance(out, tuple):
+                return (states[0], *out[1:])
+            out[next(iter(out))] = states[0]
+            return out
+
+        hook = self.network.get_decoder().register_forward_hook(see)
         try:
             out = self.network(input_ids=tokens, **inputs)
         finally:
@@ -146,6 +210,10 @@ class HuggingFaceModel:
     def _real(self, values: Tensor) -> Tensor:
         """On the model's device in float32, or float64 for a float64 model."""
         return values.to(self.device, torch.float64 if self.dtype == torch.float64 else torch.float32)
+
+
+def _cat(parts: list[Tensor], dim: int) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
 def _ids(*choices: int | list[int] | None) -> frozenset[int]:

@@ -13,7 +13,7 @@ from harness.models.loading import Device, Dtype, preceded_by
 Size = Literal["s", "m", "l"]
 
 
-def where(size: Size, device: Device = "auto", dtype: Dtype = "auto") -> Path:
+def where(size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bool = True) -> Path:
     """The directory of an embedded model.
 
     Raises:
@@ -26,15 +26,16 @@ def where(size: Size, device: Device = "auto", dtype: Dtype = "auto") -> Path:
 
 @preceded_by(where)
 @checked
-def pocket(size: Size, device: Device = "auto", dtype: Dtype = "auto") -> LanguageModel:
+def pocket(size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bool = True) -> LanguageModel:
     """One of the embedded models (experiments/pocket has the model card).
 
     Args:
         size: s, m or l.
         device: as in `harness.models.loading.hf`.
         dtype: as there.
+        packed: as there.
     """
     path = where(size)
     from harness.models.checkpoint import from_directory
 
-    return from_directory(path, name=path.name, shown=path.name, device=device, dtype=dtype)
+    return from_directory(path, name=path.name, shown=path.name, device=device, dtype=dtype, packed=packed)

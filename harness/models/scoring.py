@@ -13,8 +13,12 @@ from torch import Tensor
 from harness.errors import InputError
 from harness.models.base import LanguageModel
 
-BATCH = 2**25
-"""Logits of one forward pass at most (128 MiB in float32), padding included; a longer text passes alone."""
+POSITIONS = 2**11
+"""Tokens of one forward pass at most, padding included; a longer text passes alone. On two cores pocket-m reads 17, 22,
+22 and 20 thousand tokens a second by 512, 1024, 2048 and 8192."""
+
+LOGITS = 2**25
+"""Logits of one forward pass at most (128 MiB in float32); a text of which more are wanted passes alone."""
 
 CHUNK = 2**20
 """Logits that are normalised in float64 at once (8 MiB: three times as fast on a CPU as 64 MiB)."""
@@ -57,12 +61,11 @@ def score_continuations(
             )
     scores = [TokenScores(np.empty(0), np.empty(0), np.empty(0, np.int64)) for _ in texts]
     wanted = [i for i, continuation in enumerate(continuations) if continuation]
-    for batch in _batches([len(texts[i]) for i in wanted], BATCH // model.vocab):
+    for batch in _batches([texts[i] for i in wanted], [len(continuations[i]) for i in wanted], model.vocab):
         members = [wanted[b] for b in batch]
-        logits, _ = model.forward([texts[i] for i in members])
-        spans = [logits[row, len(prompts[i]) - 1 : len(texts[i])] for row, i in enumerate(members)]
-        tokens = torch.tensor([t for i in members for t in continuations[i]], device=logits.device)
-        values = _values(torch.cat(spans), tokens)
+        spans = [range(len(prompts[i]) - 1, len(texts[i])) for i in members]
+        logits, _ = model.forward([texts[i] for i in members], spans)
+        values = _values(logits, torch.tensor([t for i in members for t in continuations[i]], device=logits.device))
         ends = np.cumsum([len(continuations[i]) for i in members])[:-1]
         for i, logprob, entropy, rank in zip(members, *(np.split(v, ends) for v in values), strict=True):
             scores[i] = TokenScores(logprob, entropy, rank)
@@ -80,12 +83,13 @@ def features(model: LanguageModel, texts: Sequence[Sequence[int]]) -> NDArray[np
         [texts, d_model].
     """
     cut = [list(text[: model.context]) or model.encode("") for text in texts]
-    rows: list[NDArray[np.float32] | None] = [None] * len(cut)
-    for batch in _batches([len(text) for text in cut], BATCH // model.vocab):
-        _, hidden = model.forward([cut[i] for i in batch])
-        for row, i in enumerate(batch):
-            rows[i] = hidden[row, len(cut[i]) - 1].float().cpu().numpy()
-    return np.stack([row for row in rows if row is not None])
+    order: list[int] = []
+    rows: list[Tensor] = []
+    for batch in _batches(cut, [1] * len(cut), model.vocab):
+        _, hidden = model.forward([cut[i] for i in batch], [range(len(cut[i]) - 1, len(cut[i])) for i in batch])
+        order += batch
+        rows.append(hidden.float().cpu())
+    return torch.cat(rows).numpy()[np.argsort(order)]
 
 
 def _values(logits: Tensor, tokens: Tensor) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
@@ -95,18 +99,28 @@ def _values(logits: Tensor, tokens: Tensor) -> tuple[NDArray[np.float64], NDArra
     for rows, chosen in zip(torch.split(logits, size), torch.split(tokens[:, None], size), strict=True):
         logprobs = rows.double().log_softmax(-1)
         rank = (rows > rows.gather(1, chosen)).sum(-1)
-        parts.append((logprobs.gather(1, chosen)[:, 0], torch.special.entr(logprobs.exp()).sum(-1), rank))
+        # Below -800 a probability is 0 in float64; 0 times minus infinity would be no number.
+        entropy = -(logprobs.exp() * logprobs.clamp(min=-800)).sum(-1)
+        parts.append((logprobs.gather(1, chosen)[:, 0], entropy, rank))
     columns = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
     return columns[0], columns[1], columns[2]
 
 
-def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Indices of texts in batches of similar length, longest first, of at most `most` positions with padding."""
+def _batches(texts: Sequence[Sequence[int]], wanted: Sequence[int], vocab: int) -> Iterator[list[int]]:
+    """Indices of texts in batches of similar length, longest first, each within `POSITIONS` and `LOGITS`.
+
+    Args:
+        texts: token ids.
+        wanted: of how many positions of each the logits are wanted.
+        vocab: logits of a position.
+    """
     batch: list[int] = []
-    for i in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if batch and (len(batch) + 1) * lengths[batch[0]] > most:
+    logits = 0
+    for i in sorted(range(len(texts)), key=lambda i: -len(texts[i])):
+        logits += wanted[i] * vocab
+        if batch and ((len(batch) + 1) * len(texts[batch[0]]) > POSITIONS or logits > LOGITS):
             yield batch
-            batch = []
+            batch, logits = [], wanted[i] * vocab
         batch.append(i)
     if batch:
         yield batch

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar, Generic, TypeVar
 
 from torch import Tensor
+
+from harness.nodes import Nodes
 
 S = TypeVar("S")
 
@@ -34,11 +37,12 @@ class Prefill:
     hidden: Tensor | None = None  # [requests, time, d_model], only if needs_hidden
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """What a strategy sees at one step."""
 
-    logits: Tensor  # [rows, vocab] float32 (float64 for a float64 model), untouched model output
+    nodes: Nodes  # the untouched model output, float32 (float64 for a float64 model)
+    node: Tensor  # [rows] int64: which of the nodes each row stands at
     history: Tensor  # [rows, time] int64, prompt and continuation, -1 where there is no token
     uniform: Tensor  # [rows] float64 in [0, 1): this step's draw
     values: Tensor  # [rows, step, len(VALUES)] float32: what is recorded of the continuation so far
@@ -46,6 +50,13 @@ class View:
     step: int  # tokens generated so far
     eos: frozenset[int]
     limit: Tensor  # [requests] int64: the most tokens that each continuation may have
+
+    @cached_property
+    def logits(self) -> Tensor:
+        """[rows, vocab]. A copy where rows share nodes: ask `nodes` instead where it has what you need."""
+        if len(self.node) == len(self.nodes) and bool((self.node.diff() == 1).all()):
+            return self.nodes.logits
+        return self.nodes.logits[self.node]
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,9 @@ class Beam(Strategy[State]):
 
     def step(self, view: View, state: State) -> tuple[Step, State]:
         """Extend the running hypotheses, and set aside those that finish."""
-        beams, requests, vocab = self.num_beams, len(state.scores), view.logits.shape[-1]
-        total = self.logprobs(view).view(requests, beams, vocab) + state.scores[..., None]
-        scores, flat = self.candidates(total.flatten(1), choices(view) * beams, view)
-        first_row = torch.arange(0, requests * beams, beams, device=flat.device)[:, None]
-        rows, tokens = first_row + flat // vocab, flat % vocab
+        beams, requests = self.num_beams, len(state.scores)
+        scores, parents, tokens = self.extensions(view, state.scores, choices(view) * beams)
+        rows = torch.arange(0, requests * beams, beams, device=parents.device)[:, None] + parents
         ended = torch.zeros_like(tokens, dtype=torch.bool)
         for eos in view.eos:
             ended |= tokens == eos
@@ -103,12 +101,38 @@ class Beam(Strategy[State]):
         score = float(state.finished.scores[request, 0])
         return Finished(best[written], state.finished.values[request, 0][written], score)
 
+    def extensions(self, view: View, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The extensions that a step considers, in the order in which they may finish.
+
+        Args:
+            view: of the step.
+            scores: [requests, beams] of the running hypotheses.
+            count: how many extensions to take.
+
+        Returns:
+            [requests, count] each: their scores, which hypothesis they extend, and by which token.
+        """
+        likeliest = view.nodes.prefix
+        if self.transform == chain() and (count <= likeliest.values.shape[1] or likeliest.complete):
+            # The best `count` extensions of all hypotheses are among the best `count` of each.
+            tokens = likeliest.tokens[view.node, :count].view(*scores.shape, -1)
+            logprobs = view.nodes.logprob(view.node[:, None], tokens.flatten(0, 1)).view_as(tokens)
+            best = (logprobs + scores[..., None]).flatten(1).topk(count)
+            return best.values, best.indices // tokens.shape[2], tokens.flatten(1).gather(1, best.indices)
+        return self.among_all(view, scores, count)
+
+    def among_all(self, view: View, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The same from the scores of all extensions there are."""
+        total = self.logprobs(view).view(*scores.shape, -1) + scores[..., None]
+        best, flat = self.candidates(total.flatten(1), count, view)
+        return best, flat // view.nodes.vocab, flat % view.nodes.vocab
+
     def logprobs(self, view: View) -> Tensor:
         """[rows, vocab] what a token adds to a hypothesis. The transform acts on log-probabilities, not on logits."""
         return self.transform(view.logits.log_softmax(-1), view)
 
     def candidates(self, total: Tensor, count: int, view: View) -> tuple[Tensor, Tensor]:
-        """The extensions that a step considers, in the order in which they may finish.
+        """The best of all extensions, or the drawn ones, in the order in which they may finish.
 
         Args:
             total: [requests, beams * vocab] score of every extension.
@@ -128,7 +152,7 @@ class Beam(Strategy[State]):
 
 def choices(view: View) -> int:
     """How many tokens a hypothesis needs at least, for one of them not to be an eos; transformers' least is 2."""
-    return min(max(2, 1 + len(view.eos)), view.logits.shape[-1])
+    return min(max(2, 1 + len(view.eos)), view.nodes.vocab)
 
 
 @checked

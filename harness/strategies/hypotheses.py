@@ -55,5 +55,5 @@ def continuations(view: View, rows: Tensor, tokens: Tensor) -> tuple[Tensor, Ten
     """The continuations of rows [requests, n], each with one more token, and the values of all their tokens."""
     flat, new = rows.flatten(), tokens.flatten()
     history = torch.cat([view.history[flat, view.history.shape[1] - view.step :], new[:, None]], 1)
-    values = torch.cat([view.values[flat], token_values(view.logits[flat], new)[:, None]], 1)
+    values = torch.cat([view.values[flat], token_values(view.nodes, view.node[flat], new)[:, None]], 1)
     return history.view(*rows.shape, -1), values.view(*rows.shape, *values.shape[1:])

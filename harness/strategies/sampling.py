@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from harness import transforms
 from harness.knobs import Count, Positive, Share, Temperature, checked
-from harness.sampler import inverse_cdf
+from harness.nodes import Nodes
+from harness.sampler import draw
 from harness.strategies.base import Step, Strategy, View
-from harness.transforms import Transform, chain
+from harness.transforms import Chain, Transform, chain
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,11 @@ class Greedy(Strategy[None]):
 
     def step(self, view: View, state: None) -> tuple[Step, None]:
         """The argmax of every row. Its distribution has all its mass on that token."""
-        tokens = self.transform(view.logits, view).argmax(-1)
+        transform = chain(self.transform)
+        if transform.general or transform.monotone:
+            tokens = transform(view.logits, view).argmax(-1)
+        else:
+            tokens = view.nodes.argmax[view.node]
         return Step(tokens, logprobs=torch.zeros_like(view.uniform), kept=torch.ones_like(tokens)), None
 
 
@@ -36,10 +40,11 @@ class Sampling(Strategy[None]):
 
     def step(self, view: View, state: None) -> tuple[Step, None]:
         """Send each row's draw through the distribution sorted by falling probability (`harness.sampler`)."""
-        logits = self.transform(view.logits, view)
-        tokens = inverse_cdf(logits, view.uniform)
-        logprobs = logits.gather(1, tokens[:, None])[:, 0] - logits.logsumexp(-1)
-        kept: Tensor = (logits > -torch.inf).sum(-1)
+        nodes, node, transform = view.nodes, view.node, chain(self.transform)
+        if transform.general:  # every row gets logits of its own
+            nodes = Nodes(Chain(transform.general, ())(view.logits, view))
+            node = torch.arange(len(node), device=node.device)
+        tokens, logprobs, kept = draw(nodes, node, view.uniform, [t.ranked for t in transform.monotone])
         return Step(tokens, logprobs=logprobs, kept=kept), None
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from harness.configs import option, options
 from harness.engine import Request, decode
 from harness.knobs import build
+from harness.nodes import Nodes
 from harness.prompts import Prompt
 from harness.strategies.base import VALUES, Prefill, Strategy, View
 from tests.table_model import table_model
@@ -66,10 +67,10 @@ def play(strategy: Strategy[Any], numbers: list[int], steps: int = 4) -> list[tu
     for step in range(steps):
         u = torch.tensor([((x * 2654435761 + i * 40503 + step) % 9973) / 9973 for x in numbers for i in range(width)])
         view = View(
-            model.table[history[:, -1]], history, u.double(), values, model.embedding[history[:, -1]], step,
+            Nodes(model.table[history[:, -1]]), torch.arange(n * width), history, u.double(), values, model.embedding[history[:, -1]], step,
             model.eos, torch.full((n,), steps + 1),
         )  # fmt: skip
-        tensors = {f: getattr(view, f).clone() for f in ("logits", "history", "uniform", "values", "hidden")}
+        tensors = {f: getattr(view, f).clone() for f in ("logits", "node", "history", "uniform", "values", "hidden")}
         move, state = strategy.step(view, state)
         for field, before in tensors.items():
             assert torch.equal(getattr(view, field), before), f"{field} was modified"

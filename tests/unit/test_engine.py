@@ -1,17 +1,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
-from harness.engine import Generation, Request, decode, pack
+from harness.engine import Generation, Request, decode, place
 from harness.errors import InputError
 from harness.models.base import Output
+from harness.models.loading import hf
 from harness.prompts import identified
 from harness.strategies.base import VALUES, Finished, Prefill, Step, Strategy, View
 from harness.strategies.beam import beam
@@ -60,6 +64,22 @@ def test_tokens_do_not_depend_on_the_batch(max_rows: int, merge: bool) -> None:
     assert len(plain) == len(asked)
     shuffled = [asked[i] for i in np.random.default_rng(max_rows).permutation(len(asked))]
     assert tokens(list(decode(model, shuffled, max_rows=max_rows, merge=merge)), MIXED) == plain
+
+
+def test_tokens_of_a_real_model_do_not_depend_on_the_batch(tiny_dir: Path) -> None:
+    model = hf(str(tiny_dir), dtype="float64")
+    texts = ["the", "a cat sat on", "x", "one two three four five six seven", "dogs", "a"]
+    asked = [
+        Request(p, tuple(model.encode(p.text)), s, new, seed)
+        for s in MIXED
+        for p, new in zip(identified([(t, None) for t in texts]), (3, 9, 14, 5, 12, 7), strict=True)
+        for seed in (0, 1)
+    ]
+    plain = tokens(list(decode(model, asked, max_rows=1000)), MIXED)
+    for max_rows, merge, refill in ((1, True, True), (7, True, True), (20, False, True), (20, True, False)):
+        shuffled = [asked[i] for i in np.random.default_rng(max_rows).permutation(len(asked))]
+        found = decode(model, shuffled, max_rows=max_rows, merge=merge, refill=refill)
+        assert tokens(list(found), MIXED) == plain
 
 
 def test_greedy_follows_the_table() -> None:
@@ -126,17 +146,18 @@ class Counting:
     prefilled: int = 0
     extended: int = 0
     widest: int = 0
-    cached: list[int] = field(default_factory=list)
+    steps: int = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
 
-    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, Any]:
+    def prefill(self, prompts: Sequence[Sequence[int]], **knobs: Any) -> tuple[Output, Any]:
         self.prefilled += len(prompts)
-        return self.inner.prefill(prompts, hidden=hidden)
+        return self.inner.prefill(prompts, **knobs)
 
     def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
         self.extended += len(tokens)
+        self.steps += 1
         self.widest = max(self.widest, len(tokens))
         return self.inner.extend(tokens, cache, hidden=hidden)
 
@@ -155,13 +176,95 @@ def test_finished_requests_cost_nothing() -> None:
     assert model.extended == sum(len(g.tokens) - 1 for g in found)
 
 
-def test_packing_bounds_the_rows_and_keeps_searches_apart() -> None:
-    asked = requests(MIXED, TEXTS, seeds=(0, 1))
-    batches = list(pack(asked, 10))
-    assert sorted(map(id, (r for b in batches for r in b))) == sorted(map(id, asked))
-    for batch in batches:
-        assert sum(r.strategy.width for r in batch) <= 10
-        assert len({r.strategy.width > 1 for r in batch}) == 1
+def test_a_batch_is_refilled_while_a_long_row_runs() -> None:
+    model = Counting(table_model(6))
+    long, short = requests([greedy()], ["ab"], new=41), requests([sample()], TEXTS, range(20), new=4)
+    found = list(decode(model, [*long, *short], max_rows=16, merge=False))
+    assert len(found) == len(short) + 1
+    steps = model.steps
+    model = Counting(table_model(6))
+    list(decode(model, [*long, *short], max_rows=16, merge=False, refill=False))
+    assert steps < 45  # the 120 short requests need 30 steps of 15 rows each, and fit beside the long one
+    assert model.steps > 60  # not refilled, they come after it
+
+
+def test_rows_are_bounded_whatever_the_number_of_requests() -> None:
+    for seeds in (20, 80):
+        model = Counting(table_model(6, eos=[5]))
+        assert len(list(decode(model, requests(MIXED, TEXTS, range(seeds)), max_rows=24, merge=False))) > 0
+        assert 12 < model.widest <= 24
+
+
+@dataclass
+class Small(Counting):
+    """A model whose memory holds so many rows."""
+
+    room: int = 10
+
+    def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
+        if len(tokens) > self.room:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you ..."
+            )
+        return super().extend(tokens, cache, hidden=hidden)
+
+    def prefill(self, prompts: Sequence[Sequence[int]], **knobs: Any) -> tuple[Output, Any]:
+        if len(prompts) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return super().prefill(prompts, **knobs)
+
+
+def test_out_of_memory_halves_the_rows_and_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    model = table_model(6, eos=[5])
+    asked = requests(MIXED, [f"{a}{b}" for a in "abcde" for b in "abcde"], seeds=(0, 1))
+    plain = tokens(list(decode(model, asked)), MIXED)
+    found = list(decode(Small(model), asked, max_rows=300, merge=False))
+    assert len(found) == len(asked)
+    assert tokens(found, MIXED) == plain
+    assert "out of memory with" in caplog.text
+
+
+def test_too_little_memory_for_one_request_is_said() -> None:
+    with pytest.raises(InputError, match="memory does not suffice to decode one request"):
+        list(decode(Small(table_model(6), room=2), requests([beam(num_beams=3)], TEXTS), max_rows=8, merge=False))
+    with pytest.raises(RuntimeError, match="something else"):
+        list(decode(Broken(table_model(6)), requests([greedy()], TEXTS)))
+
+
+@dataclass
+class Broken(Counting):
+    """A model with a mistake that is not a lack of memory."""
+
+    def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
+        raise RuntimeError("something else")
+
+
+@dataclass
+class Rows:
+    """As much of a group as `place` reads."""
+
+    node: Tensor
+    history: Tensor
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 3)), min_size=1, max_size=20), st.booleans(), st.data())
+def test_rows_get_a_node_of_their_own_and_few_move(
+    pairs: list[tuple[int, int]], merge: bool, data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(0, len(pairs)))
+    groups = [
+        Rows(torch.tensor([n for n, _ in part]), torch.tensor([[t] for _, t in part]))
+        for part in (pairs[:cut], pairs[cut:])
+        if part
+    ]
+    parents, tokens = place(groups, 4, merge=merge)  # type: ignore[arg-type]
+    node = torch.cat([g.node for g in groups]).tolist()
+    assert [(int(parents[n]), int(tokens[n])) for n in node] == pairs
+    distinct = len(set(pairs)) if merge else len(pairs)
+    assert len(parents) == distinct
+    assert sorted(set(node)) == list(range(distinct))
+    stay = sum(parent == i for i, parent in enumerate(parents.tolist()))
+    assert stay == len({n for n, _ in pairs if n < distinct})  # one child of every node whose place is still there
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, Gemma2Config, Gemma2ForCausalLM
 
 from harness.errors import InputError
 from harness.models import scoring
+from harness.models.huggingface import HuggingFaceModel
 from harness.models.loading import hf
 from harness.models.scoring import features, score_continuations
+from tests.tiny_models import byte_level_tokenizer
 
 PROMPTS = [[9, 40, 41], [5, 6, 7, 8, 9, 10, 11], [200], [3, 4], [9, 40, 41]]
 CONTINUATIONS = [[50, 60, 70, 80], [1], [], [4, 4, 4, 4, 4, 4, 4, 4, 0], [50, 61]]
 
 
-@pytest.mark.parametrize("batch", [1, 300 * 12, 2**25])
-def test_scores_are_those_of_a_plain_loop(tiny_dir: Path, batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "BATCH", batch)
+@pytest.mark.parametrize(("positions", "logits"), [(1, 2**25), (2**11, 1), (24, 300 * 9), (2**11, 2**25)])
+def test_scores_are_those_of_a_plain_loop(
+    tiny_dir: Path, positions: int, logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "POSITIONS", positions)
+    monkeypatch.setattr(scoring, "LOGITS", logits)
     monkeypatch.setattr(scoring, "CHUNK", 1000)
     scores = score_continuations(hf(name=str(tiny_dir), device="cpu", dtype="float64"), PROMPTS, CONTINUATIONS)
     network = AutoModelForCausalLM.from_pretrained(tiny_dir, dtype=torch.float64).eval()
@@ -68,7 +74,7 @@ def test_a_prompt_without_tokens_is_refused(tiny_gpt2_dir: Path) -> None:
 
 
 def test_features_are_the_last_state_of_the_last_layer(tiny_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scoring, "BATCH", 300 * 10)
+    monkeypatch.setattr(scoring, "POSITIONS", 20)
     model = hf(name=str(tiny_dir), device="cpu")
     texts = [[9, 40, 41], [], [7] * 200, [5, 6, 7, 8, 9, 10, 11]]
     vectors = features(model, texts)
@@ -81,9 +87,61 @@ def test_features_are_the_last_state_of_the_last_layer(tiny_dir: Path, monkeypat
         np.testing.assert_allclose(vector, expected.numpy(), atol=2e-5)
 
 
-def test_batches_are_bounded_and_hold_every_text_once() -> None:
-    lengths = [5, 90, 3, 3, 40, 200, 7]
-    batches = list(scoring._batches(lengths, 100))
+@pytest.mark.parametrize(("positions", "logits"), [(100, 10**6), (10**6, 50), (100, 50)])
+def test_batches_are_bounded_and_hold_every_text_once(
+    positions: int, logits: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "POSITIONS", positions)
+    monkeypatch.setattr(scoring, "LOGITS", logits)
+    lengths, wanted = [5, 90, 3, 3, 40, 200, 7], [1, 30, 1, 2, 3, 4, 5]
+    batches = list(scoring._batches([[0] * n for n in lengths], wanted, 5))
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
-    assert all(len(batch) * max(lengths[i] for i in batch) <= 100 for batch in batches if len(batch) > 1)
+    for batch in batches:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= positions
+        assert len(batch) == 1 or sum(wanted[i] for i in batch) * 5 <= logits
     assert len(batches) < len(lengths)
+
+
+def test_padding_is_a_small_part() -> None:
+    lengths = np.random.default_rng(0).integers(20, 100, 300)
+    batches = scoring._batches([[0] * n for n in lengths], [1] * 300, 4096)
+    assert sum(len(batch) * max(lengths[i] for i in batch) for batch in batches) < 1.1 * lengths.sum()
+
+
+@pytest.mark.parametrize("positions", [7, 2**11])
+def test_the_head_sees_only_what_is_wanted(
+    tiny_gpt2_dir: Path, positions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scoring, "POSITIONS", positions)
+    model: Any = hf(name=str(tiny_gpt2_dir), device="cpu")
+    seen: list[int] = []
+    model.network.lm_head.register_forward_hook(lambda _m, inputs, _out: seen.append(inputs[0].shape[:-1].numel()))
+    score_continuations(model, PROMPTS, CONTINUATIONS)
+    assert sum(seen) == sum(map(len, CONTINUATIONS))
+    seen.clear()
+    features(model, CONTINUATIONS)
+    assert sum(seen) == len(CONTINUATIONS)
+
+
+def test_a_head_that_scales_and_caps_keeps_doing_so() -> None:
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=300,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        final_logit_softcapping=0.5,
+        initializer_range=0.5,
+    )
+    network = Gemma2ForCausalLM(config).eval()
+    model = HuggingFaceModel(network, byte_level_tokenizer(), name="gemma", fingerprint="")
+    score = score_continuations(model, PROMPTS[:2], CONTINUATIONS[:2])
+    for prompt, continuation, found in zip(PROMPTS, CONTINUATIONS, score, strict=False):
+        with torch.no_grad():
+            logits = network(torch.tensor([prompt + continuation])).logits[0, len(prompt) - 1 : -1]
+        assert 0.4 < logits.abs().max() <= 0.5
+        expected = logits.log_softmax(-1)[range(len(continuation)), continuation]
+        np.testing.assert_allclose(found.logprob, expected.numpy(), atol=1e-5)

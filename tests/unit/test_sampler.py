@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,30 +11,64 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from harness.sampler import PREFIX, inverse_cdf, inverse_cdf_by_full_sort
+from harness import sampler, transforms
+from harness.nodes import PREFIX, Nodes
+from harness.sampler import Monotone, Ranked, draw
 
 EDGE = [0.0, 2.0**-53, 0.5, 1 - 2.0**-53]
+SECOND = 500
+LARGE = 4 * SECOND + 100  # so that every step of the way to the whole vocabulary is taken
 
 
-def by_hand(logits: list[float], u: float) -> int:
+@pytest.fixture(autouse=True, scope="module")
+def _small_second_step() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sampler, "SECOND", SECOND)
+        yield
+
+
+def take(
+    logits: Tensor, uniform: Tensor, chain: Sequence[Monotone] = (), first: int | None = None
+) -> list[list[float]]:
+    """One row of logits under many draws: tokens, log-probabilities and how many were possible."""
+    nodes = Nodes(logits[None])
+    return [x.tolist() for x in draw(nodes, torch.zeros(len(uniform), dtype=torch.int64), uniform, chain, first)]
+
+
+def by_hand(logits: list[float], u: float, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0) -> int:
     """The definition, in numpy and float64, written without the module under test."""
     x = np.array(logits, dtype=np.float64)
     order = sorted(range(len(x)), key=lambda i: (-x[i], i))
-    weights = np.exp(x[order] - x[order[0]])
+    x = x[order] - x[order[0]]
+    if temperature == 0:
+        x = np.where(x == 0, 0.0, -np.inf)
+    elif temperature == math.inf:
+        x = np.where(np.isneginf(x), -np.inf, 0.0)
+    else:
+        x = x / temperature
+    if 0 < top_k < len(x):
+        x = np.where(x >= x[top_k - 1], x, -np.inf)
+    weights = np.exp(x)
+    if top_p < 1:
+        likelier = np.concatenate([[0.0], np.cumsum(weights)[:-1]])
+        weights = np.where(likelier < top_p * weights.sum(), weights, 0.0)
     cdf = np.cumsum(weights)
     place = int(np.sum(cdf <= u * cdf[-1]))
     return order[min(place, int(np.sum(weights > 0)) - 1)]
 
 
-@pytest.mark.parametrize("vocab", [7, 4 * PREFIX + 1, 5000])
+@pytest.mark.parametrize("vocab", [7, 4 * PREFIX + 1, LARGE])
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 3.0])
 def test_an_even_grid_of_draws_gives_the_probabilities(vocab: int, temperature: float) -> None:
     n = 20_000
-    logits = torch.randn(vocab, generator=torch.Generator().manual_seed(vocab)) * 2 / temperature
+    logits = torch.randn(vocab, generator=torch.Generator().manual_seed(vocab)) * 2
     grid = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    tokens = torch.cat([inverse_cdf(logits.expand(len(part), -1), part) for part in torch.split(grid, 1000)])
-    share = torch.bincount(tokens, minlength=vocab) / n
-    assert (share - logits.double().softmax(-1)).abs().max() <= 1 / n
+    heat = [partial(Ranked.temper, temperature=temperature)]
+    parts = [draw(Nodes(logits[None]), torch.zeros(len(p), dtype=torch.int64), p, heat) for p in torch.split(grid, 2000)]
+    tokens = torch.cat([part[0] for part in parts])
+    expected = (logits.double() / temperature).softmax(-1)
+    assert (torch.bincount(tokens, minlength=vocab) / n - expected).abs().max() <= 1 / n
+    torch.testing.assert_close(torch.cat([part[1] for part in parts]), expected[tokens].log(), rtol=1e-9, atol=1e-9)
 
 
 def adversarial(vocab: int) -> dict[str, Tensor]:
@@ -38,13 +76,15 @@ def adversarial(vocab: int) -> dict[str, Tensor]:
     normal = torch.randn(vocab, generator=generator)
     one_hot = torch.full((vocab,), -torch.inf)
     one_hot[vocab // 3] = 0.0
-    ties = torch.randint(0, 3, (vocab,), generator=generator).float()
     return {
         "normal": normal,
+        "peaked": 8 * normal,
         "uniform": torch.zeros(vocab),
         "one hot": one_hot,
-        "one tie at the edge of the prefix": torch.arange(vocab, 0, -1).div(2, rounding_mode="floor").float() / 100,
-        "ties": ties,
+        "a pair tied across the edge of the prefix": torch.arange(vocab, 0, -1).add(1).div(2, rounding_mode="floor")
+        / 100,
+        "few values": torch.randint(0, 3, (vocab,), generator=generator).float(),
+        "rounded to bfloat16": (3 * normal).bfloat16().float(),
         "mostly forbidden": normal.masked_fill(torch.arange(vocab) % 7 != 0, -torch.inf),
         "fewer possible than the prefix": normal.masked_fill(torch.arange(vocab) > 20, -torch.inf),
         "huge": normal * 1e30,
@@ -53,14 +93,41 @@ def adversarial(vocab: int) -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.parametrize("vocab", [50, 4 * PREFIX + 1, 3001])
+CHAINS = {
+    "plain": {},
+    "temperature → 0": {"temperature": 1e-300},
+    "temperature 0": {"temperature": 0.0},
+    "temperature 0.4": {"temperature": 0.4},
+    "temperature 5": {"temperature": 5.0},
+    "temperature → inf": {"temperature": 1e300},
+    "temperature inf": {"temperature": math.inf},
+    "top-k 1": {"top_k": 1},
+    "top-k at the prefix": {"top_k": PREFIX},
+    "top-k beyond the prefix": {"top_k": PREFIX + 3},
+    "top-k beyond the second": {"top_k": SECOND + 3},
+    "top-p 0.5": {"top_p": 0.5},
+    "top-p 0.999": {"top_p": 0.999},
+    "all three": {"temperature": 1.5, "top_k": 400, "top_p": 0.9},
+}
+
+
+def monotone(knobs: dict[str, float]) -> list[Monotone]:
+    chain = transforms.chain(*(getattr(transforms, name)(value) for name, value in knobs.items()))
+    assert not chain.general
+    return [t.ranked for t in chain.monotone]
+
+
+@pytest.mark.parametrize("vocab", [50, 4 * PREFIX + 1, LARGE])
 @pytest.mark.parametrize("case", list(adversarial(50)))
-def test_the_fast_sampler_is_the_definition(vocab: int, case: str) -> None:
-    logits = adversarial(vocab)[case]
+@pytest.mark.parametrize("knobs", list(CHAINS.values()), ids=list(CHAINS))
+def test_the_fast_sampler_is_the_definition(vocab: int, case: str, knobs: dict[str, float]) -> None:
+    logits, chain = adversarial(vocab)[case], monotone(knobs)
     draws = torch.tensor([*EDGE, *np.random.default_rng(0).random(30)], dtype=torch.float64)
-    fast = inverse_cdf(logits.expand(len(draws), -1), draws)
-    assert fast.tolist() == inverse_cdf_by_full_sort(logits.expand(len(draws), -1), draws).tolist()
-    assert fast.tolist() == [by_hand(logits.tolist(), float(u)) for u in draws]
+    fast = take(logits, draws, chain)
+    assert fast == take(logits, draws, chain, first=vocab)  # all of it sorted: tokens, log-probabilities, counts
+    if vocab < LARGE:
+        assert fast == take(logits, draws, chain, first=3)
+        assert fast[0] == [by_hand(logits.tolist(), float(u), **knobs) for u in draws]  # type: ignore[arg-type]
 
 
 @given(
@@ -68,25 +135,36 @@ def test_the_fast_sampler_is_the_definition(vocab: int, case: str) -> None:
         lambda x: max(x) > float("-inf")
     ),
     st.sampled_from(EDGE) | st.floats(0, 1, exclude_max=True),
+    st.integers(1, 30),
 )
-def test_the_definition_is_what_it_says(logits: list[float], u: float) -> None:
-    token = int(inverse_cdf(torch.tensor([logits]), torch.tensor([u], dtype=torch.float64)))
+def test_any_prefix_gives_the_definition(logits: list[float], u: float, first: int) -> None:
+    token = int(take(torch.tensor(logits), torch.tensor([u], dtype=torch.float64), first=first)[0][0])
     assert token == by_hand(logits, u)
     assert logits[token] > float("-inf")
 
 
-@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
-def test_under_one_draw_a_lower_temperature_never_picks_a_lower_rank(seed: int, u: float) -> None:
-    logits = torch.randn(300, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True), st.sampled_from(["temperature", "top_p", "top_k"]))
+def test_under_one_draw_a_smaller_knob_never_picks_a_lower_rank(seed: int, u: float, knob: str) -> None:
+    logits = torch.randn(2000, generator=torch.Generator().manual_seed(seed))
     rank = logits.argsort(descending=True).argsort()
-    temperatures = torch.tensor([0.05, 0.2, 0.5, 1.0, 1.5, 4.0, 1e6])
-    draws = torch.full((len(temperatures),), u, dtype=torch.float64)
-    tokens = inverse_cdf(logits / temperatures[:, None], draws)
-    assert rank[tokens].diff().min() >= 0
+    grids: dict[str, list[float]] = {
+        "temperature": [0.0, 1e-9, 0.05, 0.2, 0.5, 1.0, 1.5, 4.0, 1e6, 1e300, math.inf],
+        "top_p": [0.01, 0.2, 0.5, 0.9, 0.95, 0.999, 1.0],
+        "top_k": [1, 2, 10, 255, 256, 257, 1999],
+    }
+    one = torch.tensor([u], dtype=torch.float64)
+    ranks = [int(rank[int(take(logits, one, monotone({knob: value}))[0][0])]) for value in grids[knob]]
+    assert ranks == sorted(ranks)
 
 
 def test_a_row_takes_the_same_token_in_any_company() -> None:
-    logits = torch.randn(40, 2000, generator=torch.Generator().manual_seed(3))
-    draws = torch.from_numpy(np.random.default_rng(4).random(40))
-    together = inverse_cdf(logits, draws)
-    assert together.tolist() == [int(inverse_cdf(logits[i : i + 1], draws[i : i + 1])) for i in range(40)]
+    logits = torch.randn(40, LARGE, generator=torch.Generator().manual_seed(3))
+    uniform = torch.from_numpy(np.random.default_rng(4).random(40))
+    chain = monotone({"temperature": 1.2, "top_p": 0.97})
+    together = [x.tolist() for x in draw(Nodes(logits), torch.arange(40), uniform, chain)]
+    alone = [take(logits[i], uniform[i : i + 1], chain) for i in range(40)]
+    assert together == [[a[column][0] for a in alone] for column in range(3)]
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    twice = torch.cat([order, order])  # more rows than nodes
+    shared = [x.tolist() for x in draw(Nodes(logits), twice, uniform[twice], chain)]
+    assert shared == [[column[i] for i in twice] for column in together]

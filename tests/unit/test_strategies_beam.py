@@ -15,6 +15,7 @@ from harness.engine import Generation, Request, decode
 from harness.errors import InputError
 from harness.knobs import build
 from harness.prompts import identified
+from harness.nodes import Nodes
 from harness.strategies.base import VALUES, Prefill, View
 from harness.strategies.beam import Beam, EarlyStopping, beam
 from harness.strategies.sampling import greedy
@@ -131,7 +132,7 @@ def test_values_are_those_of_the_returned_tokens() -> None:
     assert {g.finish for g in generations} == {"eos", "length"}
     for g in generations:
         sequence = [*g.request.tokens, *g.tokens]
-        logits = model.forward([sequence])[0][0, len(g.request.tokens) - 1 : -1]
+        logits = model.forward([sequence], [range(len(g.request.tokens) - 1, len(sequence) - 1)])[0]
         p = softmax(logits.numpy(), axis=-1)
         logprob = np.log(p[range(len(g.tokens)), g.tokens])
         rank = [sorted(row, reverse=True).index(row[t]) for row, t in zip(logits.tolist(), g.tokens, strict=True)]
@@ -152,7 +153,7 @@ def drive(strategy: Beam, table: Tensor, eos: frozenset[int], steps: int, limit:
     state = strategy.start(Prefill(history[::w]))
     seen = []
     for step in range(steps):
-        view = View(table[history[:, -1]], history, torch.rand(n * w), values, None, step, eos, torch.full((n,), limit))
+        view = View(Nodes(table[history[:, -1]]), torch.arange(n * w), history, torch.rand(n * w), values, None, step, eos, torch.full((n,), limit))
         given = [view.logits, view.history, view.values, state.scores, state.finished.scores, state.finished.tokens]
         before = [t.clone() for t in given]
         move, new = strategy.step(view, state)

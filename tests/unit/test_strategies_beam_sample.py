@@ -15,6 +15,7 @@ from harness.engine import Request, decode
 from harness.errors import InputError
 from harness.knobs import build
 from harness.prompts import Prompt
+from harness.nodes import Nodes
 from harness.strategies.base import VALUES, View
 from harness.strategies.beam import beam
 from harness.strategies.beam_sample import beam_sample, gumbel
@@ -55,7 +56,7 @@ def view(logits: Tensor, uniform: Tensor, eos: frozenset[int] = frozenset()) -> 
     rows = len(logits)
     history = torch.zeros(rows, 1, dtype=torch.int64)
     values = torch.zeros(rows, 0, len(VALUES))
-    return View(logits, history, uniform, values, None, 0, eos, torch.full((rows,), 9))
+    return View(Nodes(logits), torch.arange(rows), history, uniform, values, None, 0, eos, torch.full((rows,), 9))
 
 
 def test_gumbel_noise_has_the_gumbel_distribution() -> None:

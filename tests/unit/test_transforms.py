@@ -17,6 +17,7 @@ from transformers import (
 
 from harness import transforms
 from harness.errors import InputError
+from harness.nodes import Nodes
 from harness.strategies.base import VALUES, View
 from harness.transforms import Transform, chain
 
@@ -26,7 +27,8 @@ VOCAB = 97
 def view(logits: Tensor, history: Tensor | None = None) -> View:
     rows = len(logits)
     return View(
-        logits,
+        Nodes(logits),
+        torch.arange(rows),
         torch.zeros(rows, 1, dtype=torch.int64) if history is None else history,
         torch.zeros(rows, dtype=torch.float64),
         torch.zeros(rows, 0, len(VALUES)),

@@ -1,0 +1,109 @@
+"""Decoding whose every bit is a request's own: fixed shapes around a language model.
+
+A matrix product adds up in an order that depends on its shape, so a row's logits differ by float rounding with the
+number of rows beside it, and in bfloat16 that is enough to change tokens. Here every forward pass has a shape that the
+request alone decides: prompts run one at a time, padded to the next multiple of `BUCKET` tokens, and all later steps
+run in tiles of one number of rows, filled up with rows that nobody asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from harness.engine import Engine, decode
+from harness.errors import InputError
+from harness.knobs import PositiveCount, checked
+from harness.models.base import Cache, LanguageModel, Output
+from harness.requests import Generation, Request, check_room
+
+BUCKET = 32
+"""Prompts are padded to a multiple of so many tokens, the least that leaves long and short ones apart."""
+
+
+@checked
+def exact(max_rows: PositiveCount = 64) -> Engine:
+    """The engine that gives the same bits whatever is decoded beside a request, in any order: `decode_exactly`."""
+    return partial(decode_exactly, max_rows=max_rows)
+
+
+def decode_exactly(model: LanguageModel, requests: Sequence[Request], *, max_rows: int = 64) -> Iterator[Generation]:
+    """Decode all requests as `harness.engine.decode` does, with the same bits in any company.
+
+    That is: the tokens, values and scores of a request depend on the model, the request, `max_rows`, the number of
+    threads and the machine, and on nothing else. Tested on a CPU, in float32 and bfloat16.
+
+    Args:
+        model: any causal language model.
+        requests: of any strategies, seeds and lengths, together.
+        max_rows: the rows of every forward pass after the prompts. It is part of what the bits depend on.
+
+    Raises:
+        InputError: a prompt leaves no room in the model's context, or a strategy needs more rows than there are; raised
+            before anything is decoded.
+    """
+    check_room(model, requests)
+    for r in requests:
+        if r.strategy.width > max_rows:
+            raise InputError(
+                f"engine.max_rows={max_rows}: {type(r.strategy).__name__} needs {r.strategy.width} rows for one request"
+            )
+    tiles = cast(LanguageModel, Tiles(model, max_rows))
+    for _, same in groupby(sorted(requests, key=_bucket), key=_bucket):
+        yield from decode(tiles, list(same), max_rows=max_rows, refill=False)
+
+
+def _bucket(request: Request) -> int:
+    return -(-len(request.tokens) // BUCKET)
+
+
+@dataclass
+class Tiles:
+    """A language model with one shape for all steps after the prompts; anything else is the model's own."""
+
+    model: LanguageModel
+    rows: int
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, TiledCache]:
+        """Run the prompts, all of one bucket, one at a time."""
+        width = -(-max(map(len, prompts)) // BUCKET) * BUCKET
+        if self.model.context is not None:
+            width = min(width, self.model.context)
+        outputs, caches = zip(*(self.model.prefill([p], hidden=hidden, least=width) for p in prompts), strict=True)
+        for cache in caches[1:]:
+            caches[0].join(cache)
+        # Hidden states are left-padded like the prompts: of these, not of the bucket.
+        longest = max(map(len, prompts))
+        states = torch.cat([o.hidden[:, -longest:] for o in outputs]) if hidden else None
+        return Output(torch.cat([o.logits for o in outputs]), states), TiledCache(caches[0], self.rows)
+
+    def extend(self, tokens: Tensor, cache: TiledCache, *, hidden: bool = False) -> Output:
+        """Run one more token per row; the logits of the rows that fill the tile come last."""
+        return self.model.extend(
+            torch.cat([tokens, tokens.new_zeros(self.rows - len(tokens))]), cache.inner, hidden=hidden
+        )
+
+
+@dataclass
+class TiledCache:
+    """A cache that always has the rows of a tile once it has been selected from."""
+
+    inner: Cache
+    rows: int
+
+    def __len__(self) -> int:
+        return len(self.inner)
+
+    def select(self, rows: Tensor) -> None:
+        """Row i becomes old row rows[i]; the rows that fill the tile stay what they are."""
+        fill = torch.arange(len(rows), self.rows, device=rows.device)
+        self.inner.select(torch.cat([rows, fill.where(fill < len(self.inner), 0)]))

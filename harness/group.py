@@ -1,0 +1,139 @@
+"""The rows of a batch that one strategy decodes, from their prompts to their ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from harness.draws import uniforms
+from harness.models.base import LanguageModel
+from harness.nodes import Nodes
+from harness.requests import Finish, Generation, Request
+from harness.strategies.base import VALUES, Prefill, Strategy, View
+from harness.values import token_values
+
+
+@dataclass
+class Group:
+    """The requests that one strategy decodes in step; they own consecutive rows. Finished requests leave it."""
+
+    strategy: Strategy[Any]
+    requests: list[Request]
+    limits: Tensor  # [requests] tokens each may have
+    state: Any
+    history: Tensor  # [rows, time]
+    values: Tensor  # [rows, step, len(VALUES)]
+    draws: Tensor  # [rows, steps]
+    node: Tensor  # [rows] which node of the cache each row stands at
+    step: int = 0
+
+    @staticmethod
+    def start(
+        model: LanguageModel, requests: list[Request], prompt: Tensor, history: Tensor, hidden: Tensor | None
+    ) -> Group:
+        """The rows of requests of one strategy before their first step.
+
+        Args:
+            model: for its context and device.
+            requests: of the strategy.
+            prompt: [requests] which of the prompts each has.
+            history: [prompts, time] their tokens, -1 where there is none.
+            hidden: [prompts, time, d_model], only if the strategy needs it.
+        """
+        strategy = requests[0].strategy
+        node = prompt.repeat_interleave(strategy.width)
+        limits = [r.limit(model.context) for r in requests]
+        steps = max(limits) + strategy.lag
+        draws = [uniforms(r.seed, r.prompt.id, r.sample, steps, w) for r in requests for w in range(strategy.width)]
+        return Group(
+            strategy,
+            requests,
+            torch.tensor(limits, device=model.device),
+            strategy.start(Prefill(history[prompt], None if hidden is None else hidden[prompt])),
+            history[node],
+            torch.empty(len(node), 0, len(VALUES), device=model.device),
+            torch.from_numpy(np.stack(draws)).to(model.device),
+            node,
+        )
+
+    @property
+    def rows(self) -> int:
+        """How many rows it owns."""
+        return len(self.requests) * self.strategy.width
+
+    def advance(self, nodes: Nodes, hidden: Tensor | None, eos: frozenset[int]) -> Tensor:
+        """Let the strategy choose, and move the rows accordingly.
+
+        Args:
+            nodes: logits of all nodes.
+            hidden: [nodes, d_model] of the same, if any strategy needs it.
+            eos: tokens that end a continuation.
+
+        Returns:
+            [requests] bool: which are over.
+        """
+        view = View(
+            nodes,
+            self.node,
+            self.history,
+            self.draws[:, self.step],
+            self.values,
+            hidden[self.node] if self.strategy.needs_hidden and hidden is not None else None,
+            self.step,
+            eos,
+            self.limits,
+        )
+        move, self.state = self.strategy.step(view, self.state)
+        if move.parents is not None:
+            self.node, self.history = self.node[move.parents], self.history[move.parents]
+            self.values = self.values[move.parents]
+        now = token_values(nodes, self.node, move.tokens, move.logprobs, move.kept)
+        self.history = torch.cat([self.history, move.tokens[:, None]], 1)
+        self.values = torch.cat([self.values, now[:, None]], 1)
+        self.step += 1
+        if move.done is None:
+            first = move.tokens[:: self.strategy.width]
+            done = torch.isin(first, torch.tensor(sorted(eos), dtype=first.dtype, device=first.device))
+        else:
+            done = move.done
+        return done | (self.limits + self.strategy.lag <= self.step)
+
+    def retire(self, over: Sequence[bool], model: LanguageModel) -> list[Generation]:
+        """The generations of the requests that are over; those requests leave the group, all or none."""
+        if not any(over):
+            return []
+        width = self.strategy.width
+        ended = []
+        for i in (i for i, e in enumerate(over) if e):
+            request, rows = self.requests[i], slice(i * width, (i + 1) * width)
+            end = self.strategy.finish(self.history[rows, -self.step :], self.values[rows], self.state, i)
+            tokens = tuple(end.tokens.tolist())
+            finish: Finish = "length"
+            if tokens and tokens[-1] in model.eos:
+                finish = "eos"
+            elif request.limit(model.context) < request.max_new_tokens:
+                finish = "context"
+            ended.append(Generation(request, tokens, end.values.cpu().numpy(), finish, end.score))
+        left = torch.tensor([i for i, e in enumerate(over) if not e], dtype=torch.long, device=self.node.device)
+        rows_left = (left[:, None] * width + torch.arange(width, device=left.device)).flatten()
+        self.limits, self.state = self.limits[left], _keep(self.state, left)
+        self.history, self.values = self.history[rows_left], self.values[rows_left]
+        self.draws, self.node = self.draws[rows_left], self.node[rows_left]
+        self.requests = [r for r, e in zip(self.requests, over, strict=True) if not e]
+        return ended
+
+
+def _keep(state: Any, requests: Tensor) -> Any:
+    """The state of some of a group's requests: every tensor in a state has requests as its first axis."""
+    if isinstance(state, Tensor):
+        return state[requests]
+    if isinstance(state, tuple):
+        return tuple(_keep(part, requests) for part in state)
+    if is_dataclass(state) and not isinstance(state, type):
+        return replace(state, **{f.name: _keep(getattr(state, f.name), requests) for f in fields(state) if f.init})
+    return state

@@ -1,0 +1,225 @@
+"""Keys and values of every row so far, in buffers that are written in place.
+
+transformers' own cache concatenates all of itself for every token and gathers all of itself to reorder rows. Here a
+layer is a buffer with room for more columns. Rows are aligned on the right, as with left padding: the last token of
+every row is in the last column, so a model sees what it would see with left padding, whatever its attention does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers.cache_utils import Cache as TransformersCache
+from transformers.cache_utils import CacheLayerMixin, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
+
+from harness.errors import InputError
+from harness.models.base import Cache
+
+SLACK = 64  # columns of room that a buffer has for what comes next
+SPARSE = 4  # a buffer gives memory back when it has room for so many times the rows in use
+
+
+class Layer(CacheLayerMixin):  # type: ignore[misc]
+    """Keys and values of one attention layer: `width` columns in use somewhere in a buffer of more rows and columns.
+
+    Whatever is in use holds finite numbers, though nothing attends to padding: a masked NaN would still be a NaN.
+
+    Args:
+        columns: what the buffer is made for, before its slack.
+    """
+
+    is_sliding = False  # a layer with a sliding window keeps all columns too, and masks them
+    keys: Tensor | None
+    values: Tensor | None
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self._room = columns + SLACK
+        self._buffers: list[Tensor] = []  # keys and values, each [rows, kv heads, columns, head dim]
+        self.rows = self._start = self._end = 0
+
+    @property
+    def width(self) -> int:
+        """Columns in use."""
+        return self._end - self._start
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Make the buffers, in the dtype and on the device of what the layer writes."""
+        self.rows = len(key_states)
+        self._buffers = [_empty(new, self.rows, self._room) for new in (key_states, value_states)]
+        self.is_initialized = True
+
+    def update(
+        self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Write the columns of new tokens; returns all columns in use, each [rows, kv heads, width, head dim]."""
+        time = key_states.shape[2]
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+        if self._end + time > self._buffers[0].shape[2]:
+            self._rebuild(self.rows, len(self._buffers[0]), self.width, self.width + max(time, SLACK))
+        self._end += time
+        for buffer, new in zip(self._buffers, (key_states, value_states), strict=True):
+            buffer[: self.rows, :, self._end - time : self._end] = new
+        self._show()
+        return self.keys, self.values
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """How many columns there will be, and which is the first: columns not in use do not exist for transformers."""
+        return self.width + query_length, 0
+
+    def get_seq_length(self) -> int:
+        """How many columns there are."""
+        return self.width
+
+    def get_max_length(self) -> int:
+        """No limit, which transformers spells -1."""
+        return -1
+
+    def select(self, rows: Tensor, moved: Tensor | None, width: int) -> None:
+        """Row i becomes old row rows[i], cut to the last `width` columns; `moved` are the i with rows[i] != i."""
+        self._start = self._end - width
+        room, self.rows = len(self._buffers[0]), len(rows)
+        if self.rows > room:  # by a good part, so that rows that become more one by one do not move each time
+            self._rebuild(rows, max(self.rows, room + room // 4), width, width + SLACK)
+        elif self.rows * SPARSE <= room:
+            self._rebuild(rows, self.rows, width, width + SLACK)
+        elif moved is not None:
+            for buffer in self._buffers:
+                head_dim, to = buffer.shape[3], moved.to(buffer.device)
+                used = buffer.flatten(2)[
+                    :, :, self._start * head_dim : self._end * head_dim
+                ]  # one run of memory a head
+                used[to] = used.index_select(0, rows.to(buffer.device)[to])
+        self._show()
+
+    def join(self, other: Layer, width: int) -> None:
+        """Put the rows of `other`, which loses them, after this layer's; `width` of the columns are in use then."""
+        old, self.rows = self.rows, self.rows + other.rows
+        room = len(self._buffers[0])
+        if self.rows > room or width > self._end:
+            self._rebuild(old, max(self.rows, room), width, width + SLACK)
+        for buffer, theirs in zip(self._buffers, other._buffers, strict=True):
+            buffer[:old, :, self._end - width : self._start] = 0
+            buffer[old : self.rows, :, self._end - width : self._end - other.width] = 0
+            new = theirs[: other.rows, :, other._start : other._end]
+            buffer[old : self.rows, :, self._end - other.width : self._end] = new
+        self._start = self._end - width
+        other._buffers.clear()
+        other.keys = other.values = None
+        self._show()
+
+    def rewind(self, width: int) -> None:
+        """Forget the last columns: `width` of them stay."""
+        self._end = self._start + width
+
+    def _rebuild(self, rows: Tensor | int, room: int, width: int, columns: int) -> None:
+        """Move rows (an index, or how many) to new buffers of `room` rows and `columns` columns, to end at `width`."""
+        used = self.width
+        new = [_empty(old, room, columns) for old in self._buffers]
+        for buffer, old in zip(new, self._buffers, strict=True):
+            kept = old[:, :, self._start : self._end]
+            kept = kept.index_select(0, rows.to(old.device)) if isinstance(rows, Tensor) else kept[:rows]
+            buffer[: len(kept), :, width - used : width] = kept
+        self._buffers, self._start, self._end = new, width - used, width
+
+    def _show(self) -> None:
+        """Keep views of what is in use where transformers looks for them."""
+        self.keys, self.values = (b[: self.rows, :, self._start : self._end] for b in self._buffers)
+
+
+class Past(TransformersCache):  # type: ignore[misc]
+    """The layers, for transformers."""
+
+    # For one new token transformers then always makes a mask. Otherwise it would look first whether any row needs one,
+    # for which the host waits for the device at each step, and would compute lone rows in another way than padded ones.
+    is_compileable = True
+
+
+class KeyValueCache:
+    """Keys and values of every row so far, and how long each row is; all where the network is.
+
+    Args:
+        like: a checked cache that the model made by itself (`check_past`): which layers keep keys and values.
+        lengths: [rows] tokens that each row will have when the prompts are in.
+        columns: of the prompts with their padding.
+        fixed: the first column stays in use for good, so that the shapes do not tell which rows there are.
+    """
+
+    def __init__(self, like: Any, lengths: Tensor, columns: int, *, fixed: bool) -> None:
+        self.past = Past([DummyLayer() if layer.keys is None else Layer(columns) for layer in like.layers])
+        self.lengths, self._fixed = lengths, fixed
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @property
+    def width(self) -> int:
+        """Columns in use; without `fixed` as many as the longest row has tokens."""
+        return self._layers[0].width
+
+    @property
+    def _layers(self) -> list[Layer]:
+        return [layer for layer in self.past.layers if isinstance(layer, Layer)]
+
+    def select(self, rows: Tensor) -> None:
+        """Row i becomes old row rows[i]; rows may be repeated, left out and in any order.
+
+        Only rows that come from elsewhere are copied. The host waits for the device once, to learn which and how long.
+        """
+        rows = rows.to(self.lengths.device)
+        lengths = self.lengths[rows]
+        order, tokens = torch.stack([rows, lengths]).tolist()
+        width = self.width if self._fixed else max(tokens, default=0)
+        from_elsewhere = [i for i, row in enumerate(order) if i != row]
+        moved = torch.tensor(from_elsewhere, device=rows.device) if from_elsewhere else None
+        for layer in self._layers:
+            layer.select(rows, moved, width)
+        self.lengths = lengths
+
+    def join(self, other: Cache) -> None:
+        """The rows of another cache of this model come after this one's. The other is used up."""
+        assert isinstance(other, KeyValueCache)
+        width = max(self.width, other.width)
+        for mine, theirs in zip(self._layers, other._layers, strict=True):
+            mine.join(theirs, width)
+        self.lengths = torch.cat([self.lengths, other.lengths])
+
+    def rewind(self, width: int) -> None:
+        """Forget what a forward pass that failed has written: `width` columns stay."""
+        for layer in self._layers:
+            layer.rewind(width)
+
+
+def check_past(past: Any, name: str, kind: str) -> None:
+    """Look whether a model keeps what this cache can hold.
+
+    Args:
+        past: what a forward pass of the model returned; layers that keep nothing read an earlier one's.
+        name: what messages call the model.
+        kind: its architecture.
+
+    Raises:
+        InputError: it keeps something else than keys and values, or nothing.
+    """
+    if past is None:  # a state-space model has none, nor has one that reads both ways
+        raise InputError(f"{name}: {kind} keeps no keys and values of the past, which decoding needs")
+    for i, layer in enumerate(getattr(past, "layers", [past])):
+        if type(layer) not in (DynamicLayer, DynamicSlidingWindowLayer, DummyLayer):
+            raise InputError(
+                f"{name}: layer {i} of {kind} keeps its past as {type(layer).__name__}; only keys and values of each "
+                "token can be shared between continuations, reordered and padded"
+            )
+
+
+def token_bytes(past: Any) -> int:
+    """What one token of one row takes, in bytes, by a cache that holds just one."""
+    tensors = [t for layer in past.layers if layer.keys is not None for t in (layer.keys, layer.values)]
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _empty(like: Tensor, rows: int, columns: int) -> Tensor:
+    with torch.inference_mode(False):  # a buffer made there could not be written to anywhere else
+        return like.new_empty(rows, like.shape[1], columns, like.shape[3])

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import entropy
+from torch import Tensor
+
+from harness import nodes as module
+from harness.nodes import PREFIX, Nodes, Prefix
+
+VOCAB = 4 * PREFIX + 300
+
+
+def logits(seed: int = 0, rows: int = 20, scale: float = 3.0) -> Tensor:
+    x = scale * torch.randn(rows, VOCAB, generator=torch.Generator().manual_seed(seed)) - 40
+    x[1, 5:] = -torch.inf
+    x[2] = 0.5
+    x[3] = x[3].round()
+    return x
+
+
+def test_mass_and_entropy_are_those_of_the_softmax(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = logits()
+    wanted = x.double().softmax(-1)
+    for chunk in (1, 3 * VOCAB, 10**9):
+        monkeypatch.setattr(module, "CHUNK", chunk)
+        nodes = Nodes(x)
+        torch.testing.assert_close(nodes.peak.double() + nodes.log_mass, x.double().logsumexp(-1), rtol=1e-6, atol=0)
+        torch.testing.assert_close(
+            nodes.entropy.double(), torch.from_numpy(entropy(wanted.numpy(), axis=-1)), rtol=1e-6, atol=1e-6
+        )
+
+
+def test_log_probabilities_of_logits_far_from_zero_keep_their_digits() -> None:
+    x = logits() - 1000
+    node = torch.arange(20).repeat_interleave(3)
+    tokens = x.argsort(descending=True)[:, [0, 1, 4]].flatten()
+    torch.testing.assert_close(
+        Nodes(x).logprob(node, tokens).double(), x.double().log_softmax(-1)[node, tokens], rtol=1e-6, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("k", [1, 7, PREFIX, VOCAB, VOCAB + 5])
+def test_a_prefix_is_the_start_of_the_stable_sort(k: int) -> None:
+    x = logits(1)
+    prefix = Prefix.of(x, k)
+    whole = x.sort(dim=-1, descending=True, stable=True)
+    assert torch.equal(prefix.values, whole.values[:, :k])
+    for row, certain in enumerate(prefix.certain.tolist()):
+        assert prefix.tokens[row, :certain].tolist() == whole.indices[row, :certain].tolist()
+    assert prefix.complete == (k >= VOCAB)
+    if prefix.complete:
+        assert (prefix.certain == VOCAB).all()
+    else:  # uncertain are those that are equal to the last, and no others
+        assert prefix.certain.tolist() == (whole.values[:, :k] > whole.values[:, k - 1 : k]).sum(-1).tolist()
+
+
+@given(st.integers(0, 50), st.integers(0, VOCAB - 1))
+def test_a_rank_counts_the_strictly_likelier(seed: int, place: int) -> None:
+    x = logits(seed, rows=8)
+    node = torch.tensor([7, 0, 1, 2, 3, 4, 5, 6, 6, 6])
+    tokens = x.argsort(descending=True)[node, place]
+    assert Nodes(x).rank(node, tokens).tolist() == [
+        int((x[n] > x[n, t]).sum()) for n, t in zip(node.tolist(), tokens.tolist(), strict=True)
+    ]
