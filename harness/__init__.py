@@ -15,8 +15,11 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from harness.allocator import keep_freed_memory
+
 # Before torch is imported: spinning threads make small shared machines up to 80 times slower at times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+keep_freed_memory()
 
 __version__ = "0.1.0"
 

@@ -130,7 +130,7 @@ class Batch:
             self._cache, nodes = None, 0
         free = max_rows - self.rows
         if not self.groups or (self.refill and free * REFILL >= max_rows):
-            self._admit(queue.take(free, alone=not self.groups), nodes)
+            self._admit(queue.take(free, alone=not self.groups), nodes, room=max_rows if self.refill and queue else 0)
         if not self.groups:
             return
         assert self._cache is not None
@@ -138,14 +138,18 @@ class Batch:
         self._cache.select(parents)
         self._output = self.model.extend(tokens, self._cache, hidden=any(g.strategy.needs_hidden for g in self.groups))
 
-    def _admit(self, requests: list[Request], nodes: int) -> None:
-        """Prefill each distinct prompt, give every request rows after those of the cache, and take their first step."""
+    def _admit(self, requests: list[Request], nodes: int, room: int) -> None:
+        """Prefill each distinct prompt, give every request rows after those of the cache, and take their first step.
+
+        A new cache gets room for so many rows, or for those of the requests if they are more.
+        """
         if not requests:
             return
         self.starting = requests
         prompts = list(dict.fromkeys(r.tokens for r in requests))
         number = {p: i for i, p in enumerate(prompts)}
-        output, cache = self.model.prefill(prompts, hidden=any(r.strategy.needs_hidden for r in requests))
+        room = max(room, self.rows) if self._cache is None else 0
+        output, cache = self.model.prefill(prompts, hidden=any(r.strategy.needs_hidden for r in requests), room=room)
         time = max(map(len, prompts))
         history = torch.tensor([[-1] * (time - len(p)) + list(p) for p in prompts], device=self.model.device)
         order = {s: i for i, s in enumerate(dict.fromkeys(r.strategy for r in requests))}

@@ -73,18 +73,25 @@ class Tiles:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def prefill(self, prompts: Sequence[Sequence[int]], *, hidden: bool = False) -> tuple[Output, TiledCache]:
+    def prefill(
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0
+    ) -> tuple[Output, TiledCache]:
         """Run the prompts, all of one bucket, one at a time."""
         width = -(-max(map(len, prompts)) // BUCKET) * BUCKET
         if self.model.context is not None:
             width = min(width, self.model.context)
-        outputs, caches = zip(*(self.model.prefill([p], hidden=hidden, least=width) for p in prompts), strict=True)
+        outputs, caches = [], []
+        for number, prompt in enumerate(prompts):  # only the first cache needs room: the others are joined to it
+            output, cache = self.model.prefill([prompt], hidden=hidden, room=0 if number else self.rows, least=width)
+            outputs.append(output)
+            caches.append(cache)
         for cache in caches[1:]:
             caches[0].join(cache)
         # Hidden states are left-padded like the prompts: of these, not of the bucket.
         longest = max(map(len, prompts))
-        states = torch.cat([o.hidden[:, -longest:] for o in outputs]) if hidden else None
-        return Output(torch.cat([o.logits for o in outputs]), states), TiledCache(caches[0], self.rows)
+        states = [o.hidden[:, -longest:] for o in outputs if o.hidden is not None]
+        logits = torch.cat([o.logits for o in outputs])
+        return Output(logits, torch.cat(states) if states else None), TiledCache(caches[0], self.rows)
 
     def extend(self, tokens: Tensor, cache: TiledCache, *, hidden: bool = False) -> Output:
         """Run one more token per row; the logits of the rows that fill the tile come last."""

@@ -69,10 +69,11 @@ class Nodes:
         """[nodes] the largest logit."""
         return self.logits.amax(-1)
 
-    @cached_property
-    def argmax(self) -> Tensor:
-        """[nodes] the likeliest token; among equally likely ones the smallest id."""
-        return self.logits.argmax(-1)
+    def argmax(self, node: Tensor) -> Tensor:
+        """[rows] nodes -> the likeliest token of each; among equally likely ones the smallest id."""
+        if len(node) < len(self):
+            return self.logits[node].argmax(-1)
+        return self.logits.argmax(-1)[node]
 
     @property
     def log_mass(self) -> Tensor:

@@ -62,7 +62,7 @@ class TableModel:
         return [chr(97 + t) for t in tokens]
 
     def prefill(
-        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0, least: int = 0
     ) -> tuple[Output, TableCache]:
         time = max(map(len, prompts))
         tokens = torch.tensor([[-1] * (time - len(p)) + list(p) for p in prompts], device=self.device)

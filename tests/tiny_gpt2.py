@@ -72,7 +72,7 @@ class TinyGPT2:
         return output.logits, output.hidden_states[-1]
 
     def prefill(
-        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0, least: int = 0
     ) -> tuple[Output, TokenCache]:
         logits, states = self._all(prompts)
         last = torch.stack([row[len(p) - 1] for row, p in zip(logits, prompts, strict=True)])

@@ -66,11 +66,12 @@ class LanguageModel(Protocol):
         """What one token of one row takes in the cache, in bytes."""
 
     def prefill(
-        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0, least: int = 0
     ) -> tuple[Output, Cache]:
         """Run the prompts, of any lengths, at once; `Output.hidden` is left-padded like the prompts.
 
-        With `least`, all shapes are as if the longest prompt had at least so many tokens, and stay so when it retires.
+        The cache may become `room` rows without being copied. With `least`, all shapes are as if the longest prompt had
+        at least so many tokens, and stay so when it retires.
         """
 
     def extend(self, tokens: Tensor, cache: Cache, *, hidden: bool = False) -> Output:

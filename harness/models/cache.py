@@ -7,10 +7,13 @@ every row is in the last column, so a model sees what it would see with left pad
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers.cache_utils import Cache as TransformersCache
 from transformers.cache_utils import CacheLayerMixin, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
@@ -18,7 +21,6 @@ from harness.errors import InputError
 from harness.models.base import Cache
 
 SLACK = 64  # columns of room that a buffer has for what comes next
-SPARSE = 4  # a buffer gives memory back when it has room for so many times the rows in use
 
 
 class Layer(CacheLayerMixin):  # type: ignore[misc]
@@ -27,16 +29,17 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
     Whatever is in use holds finite numbers, though nothing attends to padding: a masked NaN would still be a NaN.
 
     Args:
-        columns: what the buffer is made for, before its slack.
+        rows: what the buffer is made for, if it is more than are written. Memory that is not written to costs nothing.
+        columns: the same, before its slack.
     """
 
     is_sliding = False  # a layer with a sliding window keeps all columns too, and masks them
     keys: Tensor | None
     values: Tensor | None
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, rows: int, columns: int) -> None:
         super().__init__()
-        self._room = columns + SLACK
+        self._room = rows, columns + SLACK
         self._buffers: list[Tensor] = []  # keys and values, each [rows, kv heads, columns, head dim]
         self.rows = self._start = self._end = 0
 
@@ -48,7 +51,8 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
     def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
         """Make the buffers, in the dtype and on the device of what the layer writes."""
         self.rows = len(key_states)
-        self._buffers = [_empty(new, self.rows, self._room) for new in (key_states, value_states)]
+        rows, columns = self._room
+        self._buffers = [_empty(new, max(self.rows, rows), columns) for new in (key_states, value_states)]
         self.is_initialized = True
 
     def update(
@@ -78,21 +82,19 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         """No limit, which transformers spells -1."""
         return -1
 
-    def select(self, rows: Tensor, moved: Tensor | None, width: int) -> None:
-        """Row i becomes old row rows[i], cut to the last `width` columns; `moved` are the i with rows[i] != i."""
+    def select(self, rows: Tensor, moves: list[Move], width: int) -> None:
+        """Row i becomes old row rows[i], cut to the last `width` columns; `moves` are the parts that must be copied."""
         self._start = self._end - width
         room, self.rows = len(self._buffers[0]), len(rows)
         if self.rows > room:  # by a good part, so that rows that become more one by one do not move each time
             self._rebuild(rows, max(self.rows, room + room // 4), width, width + SLACK)
-        elif self.rows * SPARSE <= room:
-            self._rebuild(rows, self.rows, width, width + SLACK)
-        elif moved is not None:
+        else:
             for buffer in self._buffers:
-                head_dim, to = buffer.shape[3], moved.to(buffer.device)
-                used = buffer.flatten(2)[
-                    :, :, self._start * head_dim : self._end * head_dim
-                ]  # one run of memory a head
-                used[to] = used.index_select(0, rows.to(buffer.device)[to])
+                head_dim, last = buffer.shape[3], buffer.flatten(2)  # the columns of a head are one run of memory
+                parts = [last[:, :, (self._end - m.columns) * head_dim : self._end * head_dim] for m in moves]
+                copies = [part.index_select(0, m.source) for m, part in zip(moves, parts, strict=True)]
+                for m, part, copy in zip(moves, parts, copies, strict=True):  # when all is read
+                    part[m.target] = copy
         self._show()
 
     def join(self, other: Layer, width: int) -> None:
@@ -130,6 +132,15 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         self.keys, self.values = (b[: self.rows, :, self._start : self._end] for b in self._buffers)
 
 
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Rows whose last columns become those of other rows; the columns before are equal already."""
+
+    target: Tensor
+    source: Tensor
+    columns: int
+
+
 class Past(TransformersCache):  # type: ignore[misc]
     """The layers, for transformers."""
 
@@ -143,14 +154,15 @@ class KeyValueCache:
 
     Args:
         like: a checked cache that the model made by itself (`check_past`): which layers keep keys and values.
-        lengths: [rows] tokens that each row will have when the prompts are in.
-        columns: of the prompts with their padding.
+        tokens: [rows, columns] of the prompts that come first, -1 where there is none.
+        room: rows to make room for from the start: making room later copies everything.
         fixed: the first column stays in use for good, so that the shapes do not tell which rows there are.
     """
 
-    def __init__(self, like: Any, lengths: Tensor, columns: int, *, fixed: bool) -> None:
-        self.past = Past([DummyLayer() if layer.keys is None else Layer(columns) for layer in like.layers])
-        self.lengths, self._fixed = lengths, fixed
+    def __init__(self, like: Any, tokens: Tensor, room: int, *, fixed: bool) -> None:
+        columns = tokens.shape[1]
+        self.past = Past([DummyLayer() if layer.keys is None else Layer(room, columns) for layer in like.layers])
+        self.tokens, self.lengths, self._fixed = tokens, (tokens >= 0).sum(1), fixed
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -164,20 +176,37 @@ class KeyValueCache:
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.past.layers if isinstance(layer, Layer)]
 
+    def extended(self, tokens: Tensor) -> None:
+        """Note the tokens that a forward pass has just written, [rows]."""
+        self.tokens = torch.cat([self.tokens, tokens[:, None]], 1)
+        self.lengths = self.lengths + 1
+
     def select(self, rows: Tensor) -> None:
         """Row i becomes old row rows[i]; rows may be repeated, left out and in any order.
 
-        Only rows that come from elsewhere are copied. The host waits for the device once, to learn which and how long.
+        Only rows that come from elsewhere are copied, and of those only what follows the tokens that they share with
+        the row whose place they take: two beams of a request part late. The host waits for the device once.
         """
-        rows = rows.to(self.lengths.device)
-        lengths = self.lengths[rows]
-        order, tokens = torch.stack([rows, lengths]).tolist()
-        width = self.width if self._fixed else max(tokens, default=0)
-        from_elsewhere = [i for i, row in enumerate(order) if i != row]
-        moved = torch.tensor(from_elsewhere, device=rows.device) if from_elsewhere else None
+        rows = rows.to(self.tokens.device)
+        tokens, here = self.tokens[rows], torch.arange(len(rows), device=rows.device)
+        known = here < len(self.tokens)
+        same = (tokens == self.tokens[here.where(known, 0)]) & known[:, None]
+        shared = same.int().cummin(1).values.sum(1)
+        order, shares, lengths = torch.stack([rows, shared, self.lengths[rows]]).tolist()
+        total = self.tokens.shape[1]
+        width = self.width if self._fixed else max(lengths, default=0)
+        moves = [
+            (i, row, min(total - s, width)) for i, (row, s) in enumerate(zip(order, shares, strict=True)) if i != row
+        ]
+        moves = sorted((m for m in moves if m[2] > 0), key=lambda m: m[2])
+        alike = []
+        for _, some in groupby(moves, key=lambda m: m[2].bit_length()):  # no more than twice of what is needed
+            target, source, columns = zip(*some, strict=True)
+            index = torch.tensor([target, source], device=rows.device)
+            alike.append(Move(index[0], index[1], max(columns)))
         for layer in self._layers:
-            layer.select(rows, moved, width)
-        self.lengths = lengths
+            layer.select(rows, alike, width)
+        self.tokens, self.lengths = tokens[:, total - width :], self.lengths[rows]
 
     def join(self, other: Cache) -> None:
         """The rows of another cache of this model come after this one's. The other is used up."""
@@ -185,6 +214,7 @@ class KeyValueCache:
         width = max(self.width, other.width)
         for mine, theirs in zip(self._layers, other._layers, strict=True):
             mine.join(theirs, width)
+        self.tokens = torch.cat([pad(c.tokens, (width - c.tokens.shape[1], 0), value=-1) for c in (self, other)])
         self.lengths = torch.cat([self.lengths, other.lengths])
 
     def rewind(self, width: int) -> None:

@@ -68,7 +68,7 @@ class HuggingFaceModel:
 
     @torch.no_grad()
     def prefill(
-        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, least: int = 0
+        self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0, least: int = 0
     ) -> tuple[Output, KeyValueCache]:
         """Run the prompts, of any lengths, at once: left-padded, each at its own positions from zero.
 
@@ -77,6 +77,7 @@ class HuggingFaceModel:
         Args:
             prompts: token ids.
             hidden: whether the last layer's states are wanted.
+            room: how many rows the cache will have, if they become more.
             least: pad to at least so many columns, of which the cache then drops none; 0: as few as there can be.
 
         Raises:
@@ -91,7 +92,7 @@ class HuggingFaceModel:
         states: list[Tensor] = []
         whole: KeyValueCache | None = None
         for rows in (prompts[i : i + CHUNK] for i in parts):
-            output, cache = self._prefill(rows, columns, hidden=hidden, fixed=least > 0)
+            output, cache = self._prefill(rows, columns, hidden=hidden, room=room, fixed=least > 0)
             logits.append(output.logits)
             states += [] if output.hidden is None else [output.hidden]
             if whole is None:
@@ -102,18 +103,18 @@ class HuggingFaceModel:
         return Output(_cat(logits, 0), _cat(states, 0) if hidden else None), whole
 
     def _prefill(
-        self, prompts: Sequence[Sequence[int]], columns: int, *, hidden: bool, fixed: bool
+        self, prompts: Sequence[Sequence[int]], columns: int, *, hidden: bool, room: int, fixed: bool
     ) -> tuple[Output, KeyValueCache]:
         """Run prompts, as many columns at once as `CHUNK` allows."""
-        tokens = self._tensor([[0] * (columns - len(p)) + [*p] for p in prompts])
-        cache = KeyValueCache(self._past_of_one, self._tensor([len(p) for p in prompts]), columns, fixed=fixed)
+        tokens = self._tensor([[-1] * (columns - len(p)) + [*p] for p in prompts])
+        cache = KeyValueCache(self._past_of_one, tokens, room, fixed=fixed)
         place = torch.arange(columns, device=self._network_device) - (columns - cache.lengths)[:, None]
         mask = (place >= 0).long()
         pieces = -(-columns // max(1, CHUNK // len(prompts)))
         states: list[Tensor] = []
         for start, end in pairwise(columns * i // pieces for i in range(pieces + 1)):
             out, seen = self._run(
-                tokens[:, start:end],
+                tokens[:, start:end].clamp(min=0),
                 place[:, start:end].clamp(min=0),
                 hidden=hidden,
                 attention_mask=mask[:, :end],
@@ -128,11 +129,11 @@ class HuggingFaceModel:
         """Run one more token per row: tokens [rows]. The cache grows by it; after an error it is as it was."""
         assert isinstance(cache, KeyValueCache)
         width = cache.width
-        lengths = cache.lengths + 1
+        tokens, lengths = tokens.to(self._network_device), cache.lengths + 1
         place = torch.arange(width + 1, device=lengths.device) - (width + 1 - lengths)[:, None]
         try:
             out, states = self._run(
-                tokens[:, None].to(self._network_device),
+                tokens[:, None],
                 place[:, -1:],
                 hidden=hidden,
                 attention_mask=(place >= 0).long(),
@@ -142,7 +143,7 @@ class HuggingFaceModel:
         except BaseException:
             cache.rewind(width)
             raise
-        cache.lengths = lengths
+        cache.extended(tokens)
         return Output(self._real(out.logits[:, -1]), None if states is None else states[:, -1])
 
     @torch.no_grad()

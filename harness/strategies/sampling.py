@@ -27,7 +27,7 @@ class Greedy(Strategy[None]):
         if transform.general or transform.monotone:
             tokens = transform(view.logits, view).argmax(-1)
         else:
-            tokens = view.nodes.argmax[view.node]
+            tokens = view.nodes.argmax(view.node)
         return Step(tokens, logprobs=torch.zeros_like(view.uniform), kept=torch.ones_like(tokens)), None
 
 

@@ -67,8 +67,8 @@ def play(strategy: Strategy[Any], numbers: list[int], steps: int = 4) -> list[tu
     for step in range(steps):
         u = torch.tensor([((x * 2654435761 + i * 40503 + step) % 9973) / 9973 for x in numbers for i in range(width)])
         view = View(
-            Nodes(model.table[history[:, -1]]), torch.arange(n * width), history, u.double(), values, model.embedding[history[:, -1]], step,
-            model.eos, torch.full((n,), steps + 1),
+            Nodes(model.table[history[:, -1]]), torch.arange(n * width), history, u.double(), values,
+            model.embedding[history[:, -1]], step, model.eos, torch.full((n,), steps + 1),
         )  # fmt: skip
         tensors = {f: getattr(view, f).clone() for f in ("logits", "node", "history", "uniform", "values", "hidden")}
         move, state = strategy.step(view, state)

@@ -64,7 +64,8 @@ def test_an_even_grid_of_draws_gives_the_probabilities(vocab: int, temperature: 
     logits = torch.randn(vocab, generator=torch.Generator().manual_seed(vocab)) * 2
     grid = (torch.arange(n, dtype=torch.float64) + 0.5) / n
     heat = [partial(Ranked.temper, temperature=temperature)]
-    parts = [draw(Nodes(logits[None]), torch.zeros(len(p), dtype=torch.int64), p, heat) for p in torch.split(grid, 2000)]
+    one = Nodes(logits[None])
+    parts = [draw(one, torch.zeros(len(p), dtype=torch.int64), p, heat) for p in torch.split(grid, 2000)]
     tokens = torch.cat([part[0] for part in parts])
     expected = (logits.double() / temperature).softmax(-1)
     assert (torch.bincount(tokens, minlength=vocab) / n - expected).abs().max() <= 1 / n

@@ -14,8 +14,8 @@ from torch import Tensor
 from harness.engine import Generation, Request, decode
 from harness.errors import InputError
 from harness.knobs import build
-from harness.prompts import identified
 from harness.nodes import Nodes
+from harness.prompts import identified
 from harness.strategies.base import VALUES, Prefill, View
 from harness.strategies.beam import Beam, EarlyStopping, beam
 from harness.strategies.sampling import greedy
@@ -153,7 +153,8 @@ def drive(strategy: Beam, table: Tensor, eos: frozenset[int], steps: int, limit:
     state = strategy.start(Prefill(history[::w]))
     seen = []
     for step in range(steps):
-        view = View(Nodes(table[history[:, -1]]), torch.arange(n * w), history, torch.rand(n * w), values, None, step, eos, torch.full((n,), limit))
+        nodes, rows = Nodes(table[history[:, -1]]), torch.arange(n * w)
+        view = View(nodes, rows, history, torch.rand(n * w), values, None, step, eos, torch.full((n,), limit))
         given = [view.logits, view.history, view.values, state.scores, state.finished.scores, state.finished.tokens]
         before = [t.clone() for t in given]
         move, new = strategy.step(view, state)

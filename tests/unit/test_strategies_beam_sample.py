@@ -14,8 +14,8 @@ from torch import Tensor
 from harness.engine import Request, decode
 from harness.errors import InputError
 from harness.knobs import build
-from harness.prompts import Prompt
 from harness.nodes import Nodes
+from harness.prompts import Prompt
 from harness.strategies.base import VALUES, View
 from harness.strategies.beam import beam
 from harness.strategies.beam_sample import beam_sample, gumbel
