@@ -105,6 +105,7 @@ class Batch:
         self.starting: list[Request] = []  # taken from the queue, but not in a group yet
         self.ended: list[Generation] = []  # for the caller to take
         self._cache: Cache | None = None
+        self._owner = torch.empty(0, dtype=torch.int64, device=model.device)  # which prompt each row of the cache has
         self._output: Output | None = None  # of the last forward pass: a node for every row of the cache
 
     @property
@@ -134,7 +135,7 @@ class Batch:
         if not self.groups:
             return
         assert self._cache is not None
-        parents, tokens = place(self.groups, self.model.vocab, merge=self.merge)
+        parents, tokens, self._owner = place(self.groups, self.model.vocab, self._owner, merge=self.merge)
         self._cache.select(parents)
         self._output = self.model.extend(tokens, self._cache, hidden=any(g.strategy.needs_hidden for g in self.groups))
 
@@ -163,6 +164,9 @@ class Batch:
         self._advance(groups, output.logits, None if output.hidden is None else output.hidden[:, -1])
         for g in groups:
             g.node = g.node + nodes
+        first = 0 if not nodes else int(self._owner.max()) + 1
+        owner = torch.arange(first, first + len(prompts), device=self.model.device)
+        self._owner = torch.cat([self._owner, owner]) if nodes else owner
         if self._cache is None:
             self._cache = cache
         else:
@@ -180,28 +184,55 @@ class Batch:
             self.ended += g.retire(over[a:b], self.model)
 
 
-def place(groups: Sequence[Group], vocab: int, *, merge: bool) -> tuple[Tensor, Tensor]:
-    """The nodes that the rows of all groups extend: [nodes] parents and [nodes] tokens; rows get their node's number.
+def place(groups: Sequence[Group], vocab: int, owner: Tensor, *, merge: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """The nodes that the rows of all groups extend; rows get their node's number.
 
-    With `merge` these are the distinct (node, token) pairs. They are numbered so that as few rows of the cache as
-    possible move: a node's first child stays in its place, and the other children take the places that are free.
+    With `merge` these are the distinct (node, token) pairs. They are numbered so that as little of the cache as can be
+    is copied: a node's first child stays in its place, and the other children take the places that are free, those of
+    their own prompt first, because what two rows share need not be copied.
+
+    Args:
+        groups: whose rows stand at old nodes, and have one token more than those.
+        vocab: how many tokens there are.
+        owner: [old nodes] the prompt of each.
+        merge: see `decode`.
+
+    Returns:
+        [nodes] each: parents among the old nodes, tokens and prompts.
     """
     pair = torch.cat([g.node * vocab + g.history[:, -1] for g in groups])
-    pair, index = torch.unique(pair, return_inverse=True) if merge else pair.sort()
-    if not merge:
-        index = torch.empty_like(index).scatter_(0, index, torch.arange(len(index), device=index.device))
-    parent = pair // vocab
-    count = len(parent)
-    stays = torch.ones_like(parent, dtype=torch.bool)
-    stays[1:] = parent[1:] != parent[:-1]  # sorted by parent, so the first child comes first
-    stays &= parent < count
-    taken = torch.zeros(count, dtype=torch.bool, device=parent.device)
-    taken[parent[stays]] = True
-    number = torch.empty_like(parent)
-    number[stays], number[~stays] = parent[stays], (~taken).nonzero()[:, 0]
-    at = 0
+    if merge:
+        pair, index = torch.unique(pair, return_inverse=True)
+    else:
+        pair, order = pair.sort()
+        index = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
+    parent, count = pair // vocab, len(pair)
+    prompt = owner[parent]
+    stays = parent < count
+    stays[1:] &= parent[1:] != parent[:-1]  # sorted by parent, so the first child comes first
+    number = parent.where(stays, -1)
+    free = torch.ones(count, dtype=torch.bool, device=pair.device)
+    free[parent[stays]] = False
+    holes, others = free.nonzero()[:, 0], (~stays).nonzero()[:, 0]
+    if len(others):
+        left = owner[holes.clamp(max=len(owner) - 1)].where(holes < len(owner), -1)
+        wants, offers = _numbered(prompt[others], count), _numbered(left, count)
+        at = torch.searchsorted(offers[0], wants[0]).clamp(max=len(holes) - 1)
+        met = offers[0][at] == wants[0]
+        number[others[wants[1][met]]] = holes[offers[1][at[met]]]
+        rest = torch.ones_like(holes, dtype=torch.bool)
+        rest[offers[1][at[met]]] = False
+        number[others[wants[1][~met]]] = holes[rest]
+    first = 0
     for g in groups:
-        g.node = number[index[at : at + len(g.node)]]
-        at += len(g.node)
+        g.node = number[index[first : first + len(g.node)]]
+        first += len(g.node)
     order = number.argsort()
-    return parent[order], (pair % vocab)[order]
+    return parent[order], (pair % vocab)[order], prompt[order]
+
+
+def _numbered(prompts: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Sorted keys of (prompt, which of its entries), unlike for all entries of fewer than `count`; and their places."""
+    ordered, place = prompts.sort(stable=True)
+    which = torch.arange(len(ordered), device=ordered.device) - torch.searchsorted(ordered, ordered)
+    return ordered * (count + 1) + which, place

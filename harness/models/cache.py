@@ -20,13 +20,13 @@ from transformers.cache_utils import CacheLayerMixin, DummyLayer, DynamicLayer, 
 from harness.errors import InputError
 from harness.models.base import Cache
 
-SLACK = 64  # columns of room that a buffer has for what comes next
+SLACK = 32  # columns of room that a buffer has for what comes next: attention runs over them, too (`models.attention`)
 
 
 class Layer(CacheLayerMixin):  # type: ignore[misc]
     """Keys and values of one attention layer: `width` columns in use somewhere in a buffer of more rows and columns.
 
-    Whatever is in use holds finite numbers, though nothing attends to padding: a masked NaN would still be a NaN.
+    All columns of the rows in use hold finite numbers, also those that nothing attends to: a masked NaN is still a NaN.
 
     Args:
         rows: what the buffer is made for, if it is more than are written. Memory that is not written to costs nothing.
@@ -53,6 +53,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         self.rows = len(key_states)
         rows, columns = self._room
         self._buffers = [_empty(new, max(self.rows, rows), columns) for new in (key_states, value_states)]
+        self._clear(0)
         self.is_initialized = True
 
     def update(
@@ -84,8 +85,8 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
 
     def select(self, rows: Tensor, moves: list[Move], width: int) -> None:
         """Row i becomes old row rows[i], cut to the last `width` columns; `moves` are the parts that must be copied."""
-        self._start = self._end - width
-        room, self.rows = len(self._buffers[0]), len(rows)
+        before, self._start = self._start, self._end - width
+        room, old, self.rows = len(self._buffers[0]), self.rows, len(rows)
         if self.rows > room:  # by a good part, so that rows that become more one by one do not move each time
             self._rebuild(rows, max(self.rows, room + room // 4), width, width + SLACK)
         else:
@@ -94,7 +95,9 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
                 parts = [last[:, :, (self._end - m.columns) * head_dim : self._end * head_dim] for m in moves]
                 copies = [part.index_select(0, m.source) for m, part in zip(moves, parts, strict=True)]
                 for m, part, copy in zip(moves, parts, copies, strict=True):  # when all is read
-                    part[m.target] = copy
+                    part.index_copy_(0, m.target, copy)
+                buffer[: self.rows, :, before : self._start].zero_()  # what longer rows used
+            self._clear(old)
         self._show()
 
     def join(self, other: Layer, width: int) -> None:
@@ -109,6 +112,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
             new = theirs[: other.rows, :, other._start : other._end]
             buffer[old : self.rows, :, self._end - other.width : self._end] = new
         self._start = self._end - width
+        self._clear(old)
         other._buffers.clear()
         other.keys = other.values = None
         self._show()
@@ -125,7 +129,15 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
             kept = old[:, :, self._start : self._end]
             kept = kept.index_select(0, rows.to(old.device)) if isinstance(rows, Tensor) else kept[:rows]
             buffer[: len(kept), :, width - used : width] = kept
+            buffer[: len(kept), :, : width - used] = 0
+            buffer[: len(kept), :, width:] = 0
         self._buffers, self._start, self._end = new, width - used, width
+
+    def _clear(self, first: int) -> None:
+        """Zero all columns that are not in use, of the rows in use from the first on."""
+        for buffer in self._buffers:
+            buffer[first : self.rows, :, : self._start].zero_()
+            buffer[first : self.rows, :, self._end :].zero_()
 
     def _show(self) -> None:
         """Keep views of what is in use where transformers looks for them."""

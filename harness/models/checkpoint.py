@@ -11,6 +11,7 @@ import torch
 
 from harness.errors import InputError
 from harness.models import directory
+from harness.models.attention import install
 from harness.models.huggingface import HuggingFaceModel
 from harness.models.packed import pack
 
@@ -72,6 +73,7 @@ def from_directory(
         raise InputError(f"{shown}: {len(missing)} weights are missing from the safetensors, the first is {missing[0]}")
     if packed:
         pack(network)
+        install(network)
     return HuggingFaceModel(network, tokenizer, name=name, fingerprint=directory.fingerprint(path))
 
 

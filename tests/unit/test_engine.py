@@ -257,14 +257,24 @@ def test_rows_get_a_node_of_their_own_and_few_move(
         for part in (pairs[:cut], pairs[cut:])
         if part
     ]
-    parents, tokens = place(groups, 4, merge=merge)  # type: ignore[arg-type]
+    parents, tokens, prompts = place(groups, 4, torch.arange(10) // 3, merge=merge)  # type: ignore[arg-type]
     node = torch.cat([g.node for g in groups]).tolist()
     assert [(int(parents[n]), int(tokens[n])) for n in node] == pairs
     distinct = len(set(pairs)) if merge else len(pairs)
     assert len(parents) == distinct
     assert sorted(set(node)) == list(range(distinct))
+    assert torch.equal(prompts, parents // 3)
     stay = sum(parent == i for i, parent in enumerate(parents.tolist()))
     assert stay == len({n for n, _ in pairs if n < distinct})  # one child of every node whose place is still there
+
+
+def test_a_row_that_moves_takes_the_place_of_one_with_its_prompt() -> None:
+    # Nodes 0 to 2 have prompt 0, 3 to 5 prompt 1. Nodes 1 and 4 end; 3 and 0 part in two.
+    group = Rows(torch.tensor([3, 3, 0, 0, 2, 5]), torch.tensor([[0], [1], [2], [3], [0], [0]]))
+    parents, tokens, prompts = place([group], 4, torch.tensor([0, 0, 0, 1, 1, 1]), merge=True)  # type: ignore[list-item]
+    assert parents.tolist() == [0, 0, 2, 3, 3, 5]
+    assert tokens.tolist() == [2, 3, 0, 0, 1, 0]
+    assert prompts.tolist() == [0, 0, 0, 1, 1, 1]
 
 
 @dataclass(frozen=True)

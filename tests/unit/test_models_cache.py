@@ -124,8 +124,11 @@ def test_only_moved_rows_are_written(llama: HuggingFaceModel) -> None:
     class Watched(torch.Tensor):
         @classmethod
         def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            if func is Tensor.__setitem__:
-                written.append(args[1].tolist())
+            if func is Tensor.index_copy_:
+                written.append(args[2].tolist())
+            else:  # zeros, where there is anything to clear
+                assert func is not Tensor.__setitem__
+                assert func is not Tensor.zero_ or not args[0].numel()
             return super().__torch_function__(func, types, args, kwargs or {})  # type: ignore[no-untyped-call]
 
     for layer in cache.past.layers:
