@@ -14,6 +14,7 @@ from experiments.speed.subject import Subject
 from experiments.speed.workload import Cell, Work
 from harness.engine import Request, decode
 from harness.loaders import load_strategy
+from harness.models.huggingface import HuggingFaceModel
 from harness.prompts import Prompt
 from harness.strategies.base import VALUES, Strategy
 
@@ -23,9 +24,15 @@ class Harness:
     """The engine on one model. Strategies are built once per set of knobs, as a run does, so that seeds share them."""
 
     subject: Subject
+    plain: bool = False  # whether the network stays as transformers has it
     passes: Passes = field(default_factory=Passes)  # of the last sweep
     entropy: dict[str, float] = field(default_factory=dict)  # of the model along the last sweep's texts, by cell
     _strategies: dict[tuple[Any, ...], Strategy[Any]] = field(default_factory=dict)
+
+    @property
+    def model(self) -> HuggingFaceModel:
+        """What it decodes with."""
+        return self.subject.plain if self.plain else self.subject.model
 
     def one_by_one(self, work: Work) -> list[Lap]:
         """A decode per cell."""
@@ -33,7 +40,7 @@ class Harness:
 
     def sweep(self, work: Work) -> list[Lap]:
         """All cells in one decode; leaves what the model was asked for in `passes`."""
-        with recorded(self.subject.model) as passes:
+        with recorded(self.model) as passes:
             lap = self._decode(work.cells, work, "sweep")
         self.passes = passes
         return [lap]
@@ -56,7 +63,7 @@ class Harness:
             for cell in cells
             for prompt, tokens in zip(known, work.prompts, strict=True)
         ]
-        model, max_rows = self.subject.model, self.subject.setting.max_rows
+        model, max_rows = self.model, self.subject.setting.max_rows
         with Stopwatch(model.device) as watch:
             found = {g.request: g for g in decode(model, requests, max_rows=max_rows)}
         column = VALUES.index("entropy")

@@ -22,6 +22,7 @@ TITLES = {
     "d8": "CTranslate2 int8, batches",
     "e": "harness, job by job",
     "f": "harness, one sweep",
+    "p": "harness, one sweep, plain network",
     "g": "bare forward passes",
     "h": "bare network, no cache",
 }
@@ -58,18 +59,18 @@ class Roster:
 
     def keys(self, sweep: str, *, int8: bool = False) -> list[str]:
         """Who can take part: CTranslate2 in float32 on the CPU alone, the notebook not in the grid."""
-        keys = ["a", "b", "c", "d", "d8", "e", "f", "g", "h"] if sweep == "eight" else ["c", "d", "e", "f", "g"]
+        keys = ["a", "b", "c", "d", "d8", "e", "p", "f", "g", "h"] if sweep == "eight" else ["c", "d", "e", "f", "g"]
         if self.setting.dtype != "float32" or self.setting.device != "cpu":
             keys = [k for k in keys if k not in ("d", "d8")]
-        if self.setting.device != "cpu":
-            keys = [k for k in keys if k != "a"]
+        if self.setting.device != "cpu":  # where no network is packed
+            keys = [k for k in keys if k not in ("a", "p")]
         return [k for k in keys if k != "d8" or int8]
 
     def _part(self, key: str, sweep: str, work: Work) -> Work:
         if key == "a":
             return work.part(2, TAUGHT)
         if key == "b":
-            return work.part(4, None)
+            return work.part(2, None)
         if key in ("d", "d8"):
             names = [c.name for c in work.cells if c.translator() is not None]
             return work.part(None, [n for n in names if sweep == "eight" or n in COARSE])
@@ -79,6 +80,8 @@ class Roster:
         batch, passes = self.setting.batch, self.harness.passes
         if key in ("d", "d8"):
             return self._translator("int8_float32" if key == "d8" else "float32").run(work)
+        if key == "p":
+            return Harness(self.subject, plain=True).sweep(work)
         if key in ("e", "f"):
             return self.harness.one_by_one(work) if key == "e" else self.harness.sweep(work)
         if key == "g":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,12 +14,14 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from experiments.speed.workload import Setting, prompts
+from harness.models.attention import install
 from harness.models.huggingface import HuggingFaceModel
+from harness.models.packed import pack
 
 
 @dataclass
 class Subject:
-    """One network, as transformers has it and as the harness has it: the same weights in memory."""
+    """One network, as transformers has it and as the harness loads it."""
 
     setting: Setting
 
@@ -44,10 +47,23 @@ class Subject:
 
     @cached_property
     def model(self) -> HuggingFaceModel:
-        """The same network behind the harness's protocol."""
+        """The same weights as `harness.load_model` prepares them: on a CPU packed, and with its own attention."""
+        network = self.network
+        if self.setting.device == "cpu":
+            network = deepcopy(network)
+            pack(network)
+            install(network)
+        return self._behind_protocol(network)
+
+    @cached_property
+    def plain(self) -> HuggingFaceModel:
+        """The very network of transformers behind the harness's protocol, as `packed: false` loads it."""
+        return self._behind_protocol(self.network)
+
+    def _behind_protocol(self, network: Any) -> HuggingFaceModel:
         words = WordLevel({str(i): i for i in range(self.setting.vocab)}, unk_token="0")
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(words), unk_token="0")
-        model = HuggingFaceModel(self.network, tokenizer, name="gpt2-shape", fingerprint=f"seed-{self.setting.seed}")
+        model = HuggingFaceModel(network, tokenizer, name="gpt2-shape", fingerprint=f"seed-{self.setting.seed}")
         assert not model.eos, "no contender may stop early"
         return model
 

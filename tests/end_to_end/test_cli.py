@@ -254,7 +254,7 @@ def test_a_prompt_longer_than_the_context_is_refused_before_decoding(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "long.txt").write_text("a short one\n" + "word " * 2000 + "\n")
-    monkeypatch.setattr("harness.engine.decode_batch", None)
+    monkeypatch.setattr("harness.engine.Batch.step", None)
     code, printed = run("prompts=file", "prompts.path=long.txt")
     assert code == 1
     assert "tokens" in printed

@@ -45,7 +45,8 @@ def by_hand(logits: list[float], u: float, temperature: float = 1.0, top_k: int 
     elif temperature == math.inf:
         x = np.where(np.isneginf(x), -np.inf, 0.0)
     else:
-        x = x / temperature
+        with np.errstate(over="ignore"):
+            x = x / temperature
     if 0 < top_k < len(x):
         x = np.where(x >= x[top_k - 1], x, -np.inf)
     weights = np.exp(x)
