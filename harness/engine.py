@@ -79,7 +79,7 @@ def decode(
             ended, running = batch.ended, batch.requests
             tried, rows = batch.rows, max(1, min(rows, batch.rows) // 2)
             yield from ended
-            if len(running) <= 1:
+            if batch.admitted == 1:
                 raise InputError(f"{model.name}: memory does not suffice to decode one request ({error})") from error
         else:
             ended, batch.ended = batch.ended, []
@@ -102,6 +102,7 @@ class Batch:
     def __init__(self, model: LanguageModel, *, merge: bool, refill: bool) -> None:
         self.model, self.merge, self.refill = model, merge, refill
         self.groups: list[Group] = []
+        self.admitted = 0  # requests so far
         self.starting: list[Request] = []  # taken from the queue, but not in a group yet
         self.ended: list[Generation] = []  # for the caller to take
         self._cache: Cache | None = None
@@ -121,17 +122,15 @@ class Batch:
     @torch.inference_mode()
     def step(self, queue: Queue, max_rows: int) -> None:
         """One more token for every running request, and a first one for those that can be started."""
-        nodes = 0
         if self._output is not None:
-            nodes = len(self._output.logits)
             self._advance(self.groups, self._output.logits, self._output.hidden)
             self._output = None  # its logits are not needed any more, and are large
         self.groups = [g for g in self.groups if g.requests]
         if not self.groups:
-            self._cache, nodes = None, 0
+            self._cache = None
         free = max_rows - self.rows
         if not self.groups or (self.refill and free * REFILL >= max_rows):
-            self._admit(queue.take(free, alone=not self.groups), nodes, room=max_rows if self.refill and queue else 0)
+            self._admit(queue.take(free, alone=not self.groups), room=max_rows if self.refill and queue else 0)
         if not self.groups:
             return
         assert self._cache is not None
@@ -139,14 +138,17 @@ class Batch:
         self._cache.select(parents)
         self._output = self.model.extend(tokens, self._cache, hidden=any(g.strategy.needs_hidden for g in self.groups))
 
-    def _admit(self, requests: list[Request], nodes: int, room: int) -> None:
+    def _admit(self, requests: list[Request], room: int) -> None:
         """Prefill each distinct prompt, give every request rows after those of the cache, and take their first step.
 
         A new cache gets room for so many rows, or for those of the requests if they are more.
         """
         if not requests:
             return
+        if self._cache is not None:
+            self._drop_ended(self._cache)
         self.starting = requests
+        self.admitted += len(requests)
         prompts = list(dict.fromkeys(r.tokens for r in requests))
         number = {p: i for i, p in enumerate(prompts)}
         room = max(room, self.rows) if self._cache is None else 0
@@ -162,16 +164,25 @@ class Batch:
             groups.append(Group.start(self.model, members, prompt, history, hidden))
         self.groups, self.starting = self.groups + groups, []
         self._advance(groups, output.logits, None if output.hidden is None else output.hidden[:, -1])
-        for g in groups:
-            g.node = g.node + nodes
-        first = 0 if not nodes else int(self._owner.max()) + 1
-        owner = torch.arange(first, first + len(prompts), device=self.model.device)
-        self._owner = torch.cat([self._owner, owner]) if nodes else owner
+        owner = torch.arange(len(prompts), device=self.model.device)
         if self._cache is None:
-            self._cache = cache
+            self._cache, self._owner = cache, owner
         else:
+            for g in groups:
+                g.node = g.node + len(self._owner)
+            self._owner = torch.cat([self._owner, owner + self._owner.max() + 1])
             self._cache.join(cache)
         self.groups = [g for g in self.groups if g.requests]
+
+    def _drop_ended(self, cache: Cache) -> None:
+        """Take the rows of requests that are over out of the cache, so that it never has more than are allowed."""
+        nodes, index = torch.unique(torch.cat([g.node for g in self.groups]), return_inverse=True)
+        number = _numbers(nodes, self._owner)
+        order = number.argsort()
+        cache.select(nodes[order])
+        self._owner = self._owner[nodes[order]]
+        for g, part in zip(self.groups, index.split([len(g.node) for g in self.groups]), strict=True):
+            g.node = number[part]
 
     def _advance(self, groups: Sequence[Group], logits: Tensor, hidden: Tensor | None) -> None:
         """One step of each group, and the ends of those requests that are over. One transfer for all groups."""
@@ -206,29 +217,36 @@ def place(groups: Sequence[Group], vocab: int, owner: Tensor, *, merge: bool) ->
     else:
         pair, order = pair.sort()
         index = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
-    parent, count = pair // vocab, len(pair)
+    parent = pair // vocab
     prompt = owner[parent]
-    stays = parent < count
-    stays[1:] &= parent[1:] != parent[:-1]  # sorted by parent, so the first child comes first
-    number = parent.where(stays, -1)
-    free = torch.ones(count, dtype=torch.bool, device=pair.device)
-    free[parent[stays]] = False
-    holes, others = free.nonzero()[:, 0], (~stays).nonzero()[:, 0]
-    if len(others):
-        left = owner[holes.clamp(max=len(owner) - 1)].where(holes < len(owner), -1)
-        wants, offers = _numbered(prompt[others], count), _numbered(left, count)
-        at = torch.searchsorted(offers[0], wants[0]).clamp(max=len(holes) - 1)
-        met = offers[0][at] == wants[0]
-        number[others[wants[1][met]]] = holes[offers[1][at[met]]]
-        rest = torch.ones_like(holes, dtype=torch.bool)
-        rest[offers[1][at[met]]] = False
-        number[others[wants[1][~met]]] = holes[rest]
+    number = _numbers(parent, owner)
     first = 0
     for g in groups:
         g.node = number[index[first : first + len(g.node)]]
         first += len(g.node)
     order = number.argsort()
     return parent[order], (pair % vocab)[order], prompt[order]
+
+
+def _numbers(parent: Tensor, owner: Tensor) -> Tensor:
+    """New nodes with sorted parents -> their numbers, such that few of them have to move; see `place`."""
+    count = len(parent)
+    stays = parent < count
+    stays[1:] &= parent[1:] != parent[:-1]  # sorted by parent, so the first child comes first
+    number = parent.where(stays, -1)
+    free = torch.ones(count, dtype=torch.bool, device=parent.device)
+    free[parent[stays]] = False
+    holes, others = free.nonzero()[:, 0], (~stays).nonzero()[:, 0]
+    if len(others):
+        left = owner[holes.clamp(max=len(owner) - 1)].where(holes < len(owner), -1)
+        wants, offers = _numbered(owner[parent[others]], count), _numbered(left, count)
+        at = torch.searchsorted(offers[0], wants[0]).clamp(max=len(holes) - 1)
+        met = offers[0][at] == wants[0]
+        number[others[wants[1][met]]] = holes[offers[1][at[met]]]
+        rest = torch.ones_like(holes, dtype=torch.bool)
+        rest[offers[1][at[met]]] = False
+        number[others[wants[1][~met]]] = holes[rest]
+    return number
 
 
 def _numbered(prompts: Tensor, count: int) -> tuple[Tensor, Tensor]:

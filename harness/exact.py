@@ -111,6 +111,5 @@ class TiledCache:
         return len(self.inner)
 
     def select(self, rows: Tensor) -> None:
-        """Row i becomes old row rows[i]; the rows that fill the tile stay what they are."""
-        fill = torch.arange(len(rows), self.rows, device=rows.device)
-        self.inner.select(torch.cat([rows, fill.where(fill < len(self.inner), 0)]))
+        """Row i becomes old row rows[i]; the rows that fill the tile are copies of the first, and no longer than it."""
+        self.inner.select(torch.cat([rows, rows[:1].expand(self.rows - len(rows))]))

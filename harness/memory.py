@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
 
+from harness.allocator import give_back
 from harness.models.base import LanguageModel
+
+T = TypeVar("T")
 
 MOST = {"cpu": 512, "cuda": 2048}
 """More rows at once than this do not pay: a GPT-2-sized model extends 267, 442 and 517 rows a second at 32, 128 and 256
@@ -16,22 +22,39 @@ rows on two cores, and gains a few percent beyond 512."""
 SHARE = 0.5
 """Of the free memory: a cache that grows needs room to be copied, layer by layer, and others use the machine too."""
 
+CGROUP = Path("/sys/fs/cgroup")
+
+SLACK = 32
+"""Columns that a cache makes room for beyond those in use (`harness.models.cache`)."""
+
 LOGITS = 24
 """Bytes for each logit of a row: in float32 from the model, and what the sampler makes of them, partly in float64."""
 
 
 def rows_that_fit(model: LanguageModel, columns: int) -> int:
     """How many rows of at most `columns` tokens the free memory holds; at least 1, and no more than pay."""
-    row = columns * model.token_bytes + model.vocab * LOGITS
+    row = (columns + SLACK) * model.token_bytes + model.vocab * LOGITS
     return max(1, min(MOST.get(model.device.type, MOST["cuda"]), int(SHARE * free(model.device)) // row))
 
 
 def free(device: torch.device) -> int:
     """Bytes of memory that can be had on a device now."""
+    release(device)
     if device.type == "cuda":
         reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + reserved
-    return int(psutil.virtual_memory().available)
+    return min([int(psutil.virtual_memory().available), *_left_to_container()])
+
+
+def _left_to_container() -> list[int]:
+    """Bytes that the limit of a container (cgroup version 2) leaves this process, where there is such a limit."""
+    try:
+        limit, used = (int((CGROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+        counts = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+    except (OSError, ValueError):  # no such files, or the limit is "max"
+        return []
+    files = int(counts.get("active_file", 0)) + int(counts.get("inactive_file", 0))  # given up when memory is asked for
+    return [max(0, limit - used + files)]
 
 
 def out_of_memory(error: BaseException) -> bool:
@@ -46,3 +69,23 @@ def release(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+    else:
+        give_back()
+
+
+def in_halves(batch: Sequence[int], run: Callable[[Sequence[int]], T]) -> Iterator[tuple[Sequence[int], T]]:
+    """Run a batch, in halves where memory does not suffice for all of it; yields each part with what came of it.
+
+    Raises:
+        RuntimeError, MemoryError: of `run`, if it does not suffice for one, or for another reason.
+    """
+    try:
+        result = run(batch)
+    except (RuntimeError, MemoryError) as error:
+        if not out_of_memory(error) or len(batch) == 1:
+            raise
+    else:
+        yield batch, result
+        return
+    for half in (batch[: len(batch) // 2], batch[len(batch) // 2 :]):
+        yield from in_halves(half, run)

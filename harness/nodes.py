@@ -93,13 +93,18 @@ class Nodes:
             probabilities = self.logits[rows].softmax(-1)
             mass[rows] = -probabilities.amax(-1).log()
             below = (self.logits[rows] - self.peak[rows, None]).clamp_(min=lowest)
-            entropy[rows] = mass[rows] - torch.linalg.vecdot(probabilities, below)
+            entropy[rows] = mass[rows] - _sums(below.mul_(probabilities))
         return mass, entropy
+
+    @property
+    def first(self) -> int:
+        """How many tokens `prefix` has: `PREFIX`, or all of a small vocabulary."""
+        return PREFIX if self.vocab > 4 * PREFIX else self.vocab
 
     @cached_property
     def prefix(self) -> Prefix:
-        """The first `PREFIX` tokens of every node; all tokens of a small vocabulary."""
-        return Prefix.of(self.logits, PREFIX if self.vocab > 4 * PREFIX else self.vocab)
+        """The likeliest tokens of every node."""
+        return Prefix.of(self.logits, self.first)
 
     def logprob(self, node: Tensor, tokens: Tensor) -> Tensor:
         """The log-probability of tokens at nodes, of shapes that go together."""
@@ -119,6 +124,16 @@ class Nodes:
                     far = beyond[rows]
                     rank[below[far]] = (self.logits[node[far]] > value[far]).sum(-1)
         return rank
+
+
+def _sums(values: Tensor) -> Tensor:
+    """[rows, n] -> [rows] sums, each in an order that the number of rows and of threads cannot change.
+
+    torch divides a sum over few rows among threads, and that over many rows not; sums of 64 are divided nowhere.
+    """
+    even = values.shape[1] // 64 * 64
+    parts = values[:, :even].unflatten(1, (-1, 64)).sum(-1)
+    return torch.cat([parts, values[:, even:]], 1).double().cumsum(1)[:, -1].to(values.dtype)
 
 
 def chunks(logits: Tensor, rows: int | None = None) -> Iterator[slice]:

@@ -14,7 +14,7 @@ class Queue:
 
     Those that may become longest come first, prompt and continuation together: texts of similar length follow each
     other, so that little is padded; a lack of memory shows at once; and no long one is left over to run alone. The
-    requests of one prompt stay together, so that it is prefilled once.
+    requests of one prompt stay together, so that it is prefilled once as long as they fit in a batch.
 
     Args:
         requests: in any order.

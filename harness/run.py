@@ -120,7 +120,9 @@ def _begin(world: World) -> None:
                 seed=p.seed,
                 strategy=f"{p.job.choices['strategy']}{_knobs(config['strategy'])}",
                 dtype=str(world.model.dtype).removeprefix("torch."),
-                engine=p.job.choices["engine"],
+                packed=getattr(world.model, "packed", False),
+                engine=p.job.choices["engine"]
+                + ("" if p.job.choices["engine"] == "fast" else _knobs(config["engine"])),
             ),
         )
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from harness.errors import InputError
 from harness.nodes import Nodes, Prefix, chunks
 
 SECOND = 4096
@@ -64,8 +65,7 @@ class Ranked:
     @staticmethod
     def of(nodes: Nodes, node: Tensor, k: int) -> Ranked:
         """The first k tokens of rows that stand at `node`."""
-        shared = k == nodes.prefix.values.shape[1]
-        first = nodes.prefix.at(node) if shared else Prefix.of(nodes.logits[node], k)
+        first = nodes.prefix.at(node) if k == nodes.first else Prefix.of(nodes.logits[node], k)
         values = first.values.double() - first.values[:, :1].double()
         return Ranked(values, first.tokens, first.certain, torch.ones_like(node, dtype=torch.bool), Tail(nodes, node))
 
@@ -84,7 +84,7 @@ class Ranked:
         """[rows] float64 sum of all weights, and how many tokens are possible."""
         if self.tail is not None:
             return self.tail.total()
-        # The last of the running sum, because that does not depend on how many zeros follow.
+        # The last of the running sum, because on a CPU that does not depend on how many zeros follow.
         return self.values.exp().cumsum(-1)[:, -1], (self.values > -torch.inf).sum(-1)
 
     def temper(self, temperature: float) -> Ranked:
@@ -108,13 +108,14 @@ class Ranked:
     def pick(self, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The token of each draw, its log-probability, how many tokens were possible, and whether that is sure."""
         total, possible = self.total()
-        ends = self.values.exp().cumsum(-1)
+        weights = self.values.exp()
+        ends = weights.cumsum(-1)
         # Next to 1 a draw is told from 1 only by a total with the rounding errors of the running sum itself.
         extreme = uniform >= 1 - 2.0**-40
         total = torch.where(extreme, ends[:, -1], total)
         place = torch.searchsorted(ends, (uniform * total)[:, None], right=True)[:, 0]
         # u * total may round up to the total itself; and weights that are 0 in float64 are never drawn.
-        last = (self.values.exp() > 0).sum(-1) - 1
+        last = (weights > 0).sum(-1) - 1
         found = torch.minimum(place, last)[:, None]
         sure = self.sure & (self.within() | ((place < ends.shape[1]) & ~extreme)) & (found[:, 0] < self.certain)
         return self.tokens.gather(1, found)[:, 0], self.values.gather(1, found)[:, 0] - total.log(), possible, sure
@@ -146,7 +147,15 @@ def draw(
 
     Returns:
         [rows] tokens, [rows] float64 log-probabilities, [rows] how many tokens were possible.
+
+    Raises:
+        InputError: the logits of a row are no numbers, or a transform has forbidden every token.
     """
+    if not nodes.peak.isfinite().all():
+        raise InputError(
+            "the logits of a row are no numbers, or all -inf: the model made them so, or a transform forbade all tokens; "
+            "a transform has to leave at least one"
+        )
     tokens, possible = torch.empty_like(node), torch.empty_like(node)
     logprobs = torch.empty_like(uniform)
     waiting = torch.arange(len(node), device=node.device)
@@ -167,5 +176,4 @@ def draw(
 def _ladder(nodes: Nodes, first: int | None) -> list[int]:
     if first is not None:
         return [min(first, nodes.vocab), nodes.vocab]
-    prefix = nodes.prefix.values.shape[1]
-    return [prefix, *(k for k in (SECOND,) if prefix < k < nodes.vocab // 4), nodes.vocab]
+    return [nodes.first, *(k for k in (SECOND,) if nodes.first < k < nodes.vocab // 4), nodes.vocab]

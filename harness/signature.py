@@ -27,7 +27,16 @@ def sign(name: str, **fields: object) -> str:
 
 
 def job_signature(
-    *, model: str, prompts: str, new: int, samples: int, seed: int, strategy: str, dtype: str, engine: str
+    *,
+    model: str,
+    prompts: str,
+    new: int,
+    samples: int,
+    seed: int,
+    strategy: str,
+    dtype: str,
+    packed: bool,
+    engine: str,
 ) -> str:
     """The signature of a job: what fixes its texts.
 
@@ -39,7 +48,8 @@ def job_signature(
         seed: the sweep's seed.
         strategy: the strategy and its knobs.
         dtype: of the model.
-        engine: of the decoding.
+        packed: whether the model has the layers for CPUs.
+        engine: of the decoding, with its knobs if they can move a bit.
     """
     return sign(
         "job",
@@ -50,6 +60,7 @@ def job_signature(
         seed=seed,
         strategy=strategy,
         dtype=dtype,
+        packed=packed,
         engine=engine,
     )
 

@@ -30,15 +30,15 @@ HERE = Path(__file__).resolve().parent
 TRIED = HERE.parents[1] / "results" / "speed-tiny"
 
 
-def timed(setting: Setting, sweep: str, repetitions: int, *, int8: bool) -> dict[str, Any]:
-    """One sweep by every contender."""
+def timed(setting: Setting, sweep: str, repetitions: int, *, int8: bool, without: str) -> dict[str, Any]:
+    """One sweep by every contender but those whose letters are given."""
     from experiments.speed.measure import agreement, interleave
     from experiments.speed.roster import Roster
 
     cells = eight() if sweep == "eight" else grid()
     work = Work(cells, prompts(setting), setting.tokens)
     roster = Roster(setting)
-    contenders = [roster.contender(key, sweep) for key in roster.keys(sweep, int8=int8)]
+    contenders = [roster.contender(key, sweep) for key in roster.keys(sweep, int8=int8) if key not in without]
     print(f"{sweep}: {describe(work)}", file=sys.stderr)
     runs = interleave(contenders, work, repetitions)
     return {
@@ -88,6 +88,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lengths", type=int, nargs=2, metavar=("LOW", "HIGH"), help="of the prompts; default 16 48")
     parser.add_argument("--activation", default="gelu_new", help="gelu_pytorch_tanh is the same function, fused")
     parser.add_argument("--flat", action="store_true", help="leave the fresh model's nearly even distributions")
+    parser.add_argument("--without", default="", metavar="LETTERS", help="contenders to leave out: a notebook … h bare")
     parser.add_argument("--int8", action="store_true", help="CTranslate2 in int8 as well, which makes other texts")
     parser.add_argument(
         "--tiny", action="store_true", help=f"a toy of everything, into {TRIED.relative_to(HERE.parents[1])}"
@@ -135,7 +136,9 @@ def main() -> None:
             found[f"linear-{where}"] = {"points": linear.measure(setting, args.repetitions, **sizes)}
         else:
             for sweep in ("eight", "grid") if args.sweep == "both" else (args.sweep,):
-                found[f"{sweep}-{where}"] = timed(setting, sweep, args.repetitions, int8=args.int8)
+                found[f"{sweep}-{where}"] = timed(
+                    setting, sweep, args.repetitions, int8=args.int8, without=args.without
+                )
     about = {"setting": asdict(setting), "environment": environment(args.device, args.threads)}
     for name, each in found.items():
         write(out / f"{name}.json", json.dumps(about | each, indent=1, ensure_ascii=False) + "\n")

@@ -112,7 +112,7 @@ def kind(setting: dict[str, Any]) -> str:
 
 def aimed(setting: dict[str, Any]) -> bool:
     """Whether the targets are meant for this setting."""
-    keys = ("layers", "width", "vocab", "activation", "flat", "device", "prompts", "tokens")
+    keys = ("layers", "width", "vocab", "activation", "flat", "device", "threads", "prompts", "lengths", "tokens")
     return all(setting[key] == getattr(Setting(), key) for key in keys)
 
 

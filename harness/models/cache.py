@@ -93,9 +93,9 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
             for buffer in self._buffers:
                 head_dim, last = buffer.shape[3], buffer.flatten(2)  # the columns of a head are one run of memory
                 parts = [last[:, :, (self._end - m.columns) * head_dim : self._end * head_dim] for m in moves]
-                copies = [part.index_select(0, m.source) for m, part in zip(moves, parts, strict=True)]
+                copies = [part.index_select(0, m.source.to(part.device)) for m, part in zip(moves, parts, strict=True)]
                 for m, part, copy in zip(moves, parts, copies, strict=True):  # when all is read
-                    part.index_copy_(0, m.target, copy)
+                    part.index_copy_(0, m.target.to(part.device), copy)
                 buffer[: self.rows, :, before : self._start].zero_()  # what longer rows used
             self._clear(old)
         self._show()

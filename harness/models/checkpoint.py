@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.models import directory
 from harness.models.attention import install
 from harness.models.huggingface import HuggingFaceModel
-from harness.models.packed import pack
+from harness.models.packed import pack, packable
 
 
 def from_directory(
@@ -71,10 +71,11 @@ def from_directory(
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         raise InputError(f"{shown}: {len(missing)} weights are missing from the safetensors, the first is {missing[0]}")
+    packed = packed and packable(network)
     if packed:
         pack(network)
         install(network)
-    return HuggingFaceModel(network, tokenizer, name=name, fingerprint=directory.fingerprint(path))
+    return HuggingFaceModel(network, tokenizer, name=name, fingerprint=directory.fingerprint(path), packed=packed)
 
 
 def _device(device: str) -> torch.device:

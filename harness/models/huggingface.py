@@ -31,10 +31,11 @@ class HuggingFaceModel:
         tokenizer: the model's own.
         name: what a table calls it.
         fingerprint: what fixes its weights.
+        packed: whether its layers and its attention are those for CPUs, whose floats differ in the last digits.
     """
 
-    def __init__(self, network: Any, tokenizer: Any, *, name: str, fingerprint: str) -> None:
-        self.name, self.fingerprint = name, fingerprint
+    def __init__(self, network: Any, tokenizer: Any, *, name: str, fingerprint: str, packed: bool = False) -> None:
+        self.name, self.fingerprint, self.packed = name, fingerprint, packed
         self.network, self._text = network, Text(tokenizer, name)
         self.encode, self.continuation = self._text.encode, self._text.continuation
         self.decode, self.pieces = self._text.decode, self._text.pieces

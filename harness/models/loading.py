@@ -129,9 +129,10 @@ def hf(
             float64, the network runs there and the rest on the CPU; that has been simulated, not run.
         dtype: auto is float32 on the CPU and the checkpoint's own elsewhere.
         device_map: for models larger than one device, as accelerate reads it: "auto", "balanced", {module: device}.
-        packed: arrange the weights for an x86 CPU's matrix kernels (`harness.models.packed`): with GPT-2 1.2 to 2.2
-            times as fast. Logits move by their rounding: about 1e-6 in float32, 1e-2 in bfloat16. Nothing changes in
-            other dtypes and on other devices.
+        packed: arrange the weights for an x86 CPU's matrix kernels (`harness.models.packed`), and attend by two batched
+            products (`harness.models.attention`): with GPT-2 1.2 to 2.2 times as fast. Logits move by their rounding:
+            about 1e-6 in float32, 1e-2 in bfloat16. Nothing changes in other dtypes and on other devices. The network
+            can then not be trained, moved or saved: set it to false for that.
 
     Raises:
         InputError: the model cannot be found, reached, read, or put on that device.

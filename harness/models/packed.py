@@ -52,6 +52,12 @@ class FusedGELU(nn.Module):
         return gelu(x, approximate="tanh")
 
 
+def packable(network: Any) -> bool:
+    """Whether a network is in float32 or bfloat16 on an x86 CPU."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return x86 and network.device.type == "cpu" and network.dtype in SMALLEST
+
+
 @torch.no_grad()
 def pack(network: Any) -> None:
     """Make the linear layers of a network, in place, such as run faster; and GPT-2's GELU.
@@ -63,9 +69,7 @@ def pack(network: Any) -> None:
     """
     from transformers.activations import NewGELUActivation
 
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return
-    if network.device.type != "cpu" or network.dtype not in SMALLEST:
+    if not packable(network):
         return
     undo: list[Callable[[], None]] = []
     for layer in list(network.modules()):
@@ -75,6 +79,7 @@ def pack(network: Any) -> None:
             undo.append(back)
     try:
         network(input_ids=torch.zeros(1, 1, dtype=torch.long))
+        network(input_ids=torch.arange(6).view(2, 3) % network.config.get_text_config().vocab_size)
     except Exception:  # whatever a network can do with the weights of its layers beside calling them: Mamba does
         for back in undo:
             back()

@@ -112,17 +112,14 @@ class Beam(Strategy[State]):
         Returns:
             [requests, count] each: their scores, which hypothesis they extend, and by which token.
         """
-        likeliest = view.nodes.prefix
-        if self.transform == chain() and (count <= likeliest.values.shape[1] or likeliest.complete):
+        plain = type(self).logprobs is Beam.logprobs and type(self).candidates is Beam.candidates
+        if plain and self.transform == chain() and (count <= view.nodes.first or view.nodes.first == view.nodes.vocab):
             # The best `count` extensions of all hypotheses are among the best `count` of each.
+            likeliest = view.nodes.prefix
             tokens = likeliest.tokens[view.node, :count].view(*scores.shape, -1)
             logprobs = view.nodes.logprob(view.node[:, None], tokens.flatten(0, 1)).view_as(tokens)
             best = (logprobs + scores[..., None]).flatten(1).topk(count)
             return best.values, best.indices // tokens.shape[2], tokens.flatten(1).gather(1, best.indices)
-        return self.among_all(view, scores, count)
-
-    def among_all(self, view: View, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """The same from the scores of all extensions there are."""
         total = self.logprobs(view).view(*scores.shape, -1) + scores[..., None]
         best, flat = self.candidates(total.flatten(1), count, view)
         return best, flat // view.nodes.vocab, flat % view.nodes.vocab

@@ -53,10 +53,6 @@ class BeamSample(Beam):
         likeliest = logprobs.topk(choices(view)).indices
         return logprobs.masked_fill(forbidden.scatter(1, likeliest, False), -torch.inf)
 
-    def extensions(self, view: View, scores: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Any extension may be drawn."""
-        return self.among_all(view, scores, count)
-
     def candidates(self, total: Tensor, count: int, view: View) -> tuple[Tensor, Tensor]:
         """Draw them, each row's noise from its own draw."""
         noise = gumbel(expand(view.uniform, view.logits.shape[-1])).view_as(total)

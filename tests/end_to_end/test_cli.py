@@ -96,6 +96,15 @@ def test_a_sweep_gives_the_tokens_of_its_jobs_alone(run: Run, tmp_path: Path) ->
                 assert list(row["tokens"]) == together[strategy, seed, row["prompt_id"]]
 
 
+def test_both_engines_and_any_number_of_rows_give_the_same_tokens(run: Run, tmp_path: Path) -> None:
+    code, printed = run("-m", "engine=fast,exact", "engine.max_rows=5,64", "strategy=top_p,beam", *SMALL)
+    assert code == 0, printed
+    frames = [pd.read_parquet(path) for path in only(tmp_path).glob("*/generations.parquet")]
+    assert len(frames) == 8
+    texts = {str(frame["tokens"].map(list).tolist()) for frame in frames}
+    assert len(texts) == 2  # those of top-p and those of beam search
+
+
 def test_knobs_seeds_and_models_can_be_swept(run: Run, tmp_path: Path) -> None:
     code, printed = run(
         "-m",

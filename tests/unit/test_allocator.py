@@ -26,7 +26,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def faults(keep: bool, **environment: str) -> int:
     code = FAULTS.format(keep=keep)
-    env = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")} | environment
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("MALLOC_", "GLIBC_"))} | environment
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
     return int(done.stdout)
 

@@ -14,13 +14,16 @@ from torch import Tensor
 
 from harness.engine import Generation, Request, decode, place
 from harness.errors import InputError
+from harness.group import Group
 from harness.models.base import Output
 from harness.models.loading import hf
+from harness.nodes import Nodes
 from harness.prompts import identified
 from harness.strategies.base import VALUES, Finished, Prefill, Step, Strategy, View
-from harness.strategies.beam import beam
-from harness.strategies.sampling import greedy, sample
-from tests.table_model import TableModel, table_model
+from harness.strategies.beam import Beam, beam
+from harness.strategies.sampling import Sampling, greedy, sample
+from harness.transforms import chain
+from tests.table_model import TableCache, TableModel, table_model
 
 Key = tuple[str, int, int, int]
 
@@ -224,6 +227,61 @@ def test_out_of_memory_halves_the_rows_and_loses_nothing(caplog: pytest.LogCaptu
     assert "out of memory with" in caplog.text
 
 
+@pytest.mark.parametrize("n", range(24))
+@pytest.mark.parametrize("where", ["Group.advance", "Group.retire", "Group.start", "Nodes.logprob", "select", "join"])
+def test_out_of_memory_anywhere_loses_and_repeats_nothing(where: str, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The n-th call of something fails: each request is generated once all the same, and is the same."""
+    model = table_model(6, eos=[5])
+    asked = requests(MIXED, ["ab", "c", "dd", "acb"], seeds=(0, 1))
+    plain = tokens(list(decode(model, asked, max_rows=16)), MIXED)
+    owner, _, name = where.rpartition(".")
+    kind = {"Group": Group, "Nodes": Nodes, "": TableCache}[owner]
+    whole, left = getattr(kind, name), [n]
+
+    def failing(*given: Any, **knobs: Any) -> Any:
+        left[0] -= 1
+        if left[0] == -1:
+            raise MemoryError
+        return whole(*given, **knobs)
+
+    monkeypatch.setattr(kind, name, staticmethod(failing) if name == "start" else failing)
+    found = list(decode(model, asked, max_rows=16))
+    assert len(found) == len(asked)
+    assert tokens(found, MIXED) == plain
+    assert left[0] < n
+
+
+def test_rows_in_the_cache_are_bounded_at_a_refill_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = []
+    join = TableCache.join
+
+    def noted(self: TableCache, other: TableCache) -> None:
+        join(self, other)
+        rows.append(len(self))
+
+    monkeypatch.setattr(TableCache, "join", noted)
+    list(decode(table_model(6, eos=[5]), requests(MIXED, TEXTS, range(20)), max_rows=24, merge=False))
+    assert len(rows) > 3
+    assert max(rows) <= 24
+
+
+def test_a_last_request_in_a_large_batch_starts_again_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """Memory that was made for many rows fails when one is left: alone it fits."""
+    model = Counting(table_model(6))
+    asked = [*requests([sample()], TEXTS, new=3), *requests([greedy()], ["abc"], new=9)]
+    steps: list[int] = []
+
+    def extend(tokens: Tensor, cache: Any, **knobs: Any) -> Output:
+        steps.append(len(tokens))
+        if len(tokens) == 1 and max(steps) > 1 and steps.count(1) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return table_model(6).extend(tokens, cache, **knobs)
+
+    model.extend = extend  # type: ignore[method-assign]
+    assert len(list(decode(model, asked, max_rows=16))) == len(asked)
+    assert "out of memory" in caplog.text
+
+
 def test_too_little_memory_for_one_request_is_said() -> None:
     with pytest.raises(InputError, match="memory does not suffice to decode one request"):
         list(decode(Small(table_model(6), room=2), requests([beam(num_beams=3)], TEXTS), max_rows=8, merge=False))
@@ -303,3 +361,38 @@ def test_a_strategy_may_lag_and_see_hidden_states() -> None:
     model = table_model(6)
     late = {g.request.prompt.id: g.tokens for g in decode(model, requests([Lookahead()], TEXTS))}
     assert late == {g.request.prompt.id: g.tokens for g in decode(model, requests([greedy()], TEXTS))}
+
+
+def test_a_transform_that_changes_its_input_harms_nobody_else() -> None:
+    def ban(logits: Tensor, view: View) -> Tensor:
+        logits[:, 2] = -torch.inf
+        return logits
+
+    model = table_model(6)
+    alone = {g.request.prompt.id: g for g in decode(model, requests([Sampling(chain(ban))], TEXTS))}
+    both = list(decode(model, requests([Sampling(chain(ban)), sample()], TEXTS)))
+    plain = {g.request.prompt.id: g.tokens for g in decode(model, requests([sample()], TEXTS))}
+    for g in both:
+        if g.request.strategy == sample():
+            assert g.tokens == plain[g.request.prompt.id]
+        else:
+            assert g.tokens == alone[g.request.prompt.id].tokens
+            assert 2 not in g.tokens
+            assert (g.values[:, VALUES.index("kept")] == 5).all()
+            assert np.isfinite(g.values).all()
+
+
+def test_a_transform_that_forbids_everything_is_said() -> None:
+    nothing = Sampling(chain(lambda logits, view: logits - torch.inf))
+    with pytest.raises(InputError, match="a transform has to leave at least one"):
+        list(decode(table_model(6), requests([nothing], TEXTS)))
+
+
+def test_a_search_may_change_how_beam_search_scores() -> None:
+    class Short(Beam):
+        def logprobs(self, view: View) -> Tensor:
+            return super().logprobs(view).masked_fill(torch.arange(6) > 2, -torch.inf)
+
+    plain = beam(num_beams=2)
+    found = decode(table_model(6), requests([Short(2, 1.0, False, plain.transform)], TEXTS))
+    assert all(max(g.tokens) <= 2 for g in found)

@@ -11,6 +11,7 @@ from harness.errors import InputError
 from harness.exact import decode_exactly
 from harness.models.base import LanguageModel
 from harness.models.loading import Dtype, hf
+from harness.models.pocket import pocket
 from harness.prompts import identified
 from harness.requests import Generation, Request
 from harness.strategies.base import Strategy
@@ -56,6 +57,17 @@ def test_the_same_bits_in_any_company_and_order(tiny_dir: Path, dtype: Dtype) ->
         assert bits(alone) == found[r]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_same_bits_with_packed_weights(dtype: Dtype) -> None:
+    model = pocket("s", dtype=dtype)
+    requests = asked(model, 2)
+    found = {g.request: bits(g) for g in decode_exactly(model, requests)}
+    order = np.random.default_rng(1)
+    for share in (0.6, 0.1):
+        some = [requests[i] for i in order.permutation(len(requests))[: int(share * len(requests))]]
+        assert {g.request: bits(g) for g in decode_exactly(model, some)} == {r: found[r] for r in some}
+
+
 def test_it_gives_the_tokens_of_the_fast_engine(tiny_dir: Path) -> None:
     model = hf(str(tiny_dir), dtype="float64")
     requests = asked(model, 2)
@@ -67,3 +79,12 @@ def test_a_request_wider_than_a_tile_is_refused() -> None:
     model = table_model(6)
     with pytest.raises(InputError, match=r"engine.max_rows=2: Beam needs 3 rows"):
         list(decode_exactly(model, asked(model, 1), max_rows=2))
+
+
+def test_rows_that_fill_a_tile_do_not_outgrow_the_context() -> None:
+    model = table_model(6, eos=[5], context=40)
+    prompts = identified([("a" * 38, None), ("b" * 33, None), ("abc" * 11, None)])
+    requests = [Request(p, tuple(model.encode(p.text)), s, 50) for p in prompts for s in (greedy(), sample())]
+    fast = {g.request: (g.tokens, g.finish) for g in decode(model, requests)}
+    assert {finish for _, finish in fast.values()} >= {"context"}
+    assert {g.request: (g.tokens, g.finish) for g in decode_exactly(model, requests, max_rows=16)} == fast

@@ -110,6 +110,7 @@ def test_the_limit_repeats_the_passes_of_the_sweep(subject: Subject) -> None:
 
 def test_targets_are_for_the_setting_they_were_set_for() -> None:
     assert table.aimed(asdict(Setting()))
-    assert table.aimed(asdict(Setting(dtype="bfloat16", threads=1)))
+    assert table.aimed(asdict(Setting(dtype="bfloat16")))
+    assert not table.aimed(asdict(Setting(threads=16)))
     assert not table.aimed(asdict(Setting(flat=True)))
     assert not table.aimed(asdict(TINY))

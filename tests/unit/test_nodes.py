@@ -65,3 +65,18 @@ def test_a_rank_counts_the_strictly_likelier(seed: int, place: int) -> None:
     assert Nodes(x).rank(node, tokens).tolist() == [
         int((x[n] > x[n, t]).sum()) for n, t in zip(node.tolist(), tokens.tolist(), strict=True)
     ]
+
+
+def test_entropy_has_the_same_bits_however_many_rows_and_threads() -> None:
+    x = 4 * torch.randn(12, 50_257, generator=torch.Generator().manual_seed(0))
+    threads = torch.get_num_threads()
+    try:
+        found = []
+        for count in (1, 4):
+            torch.set_num_threads(count)
+            found.append(Nodes(x).entropy)
+            found.append(torch.cat([Nodes(x[i : i + 1]).entropy for i in range(12)]))
+            found.append(torch.cat([Nodes(x[:3]).entropy, Nodes(x[3:]).entropy]))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(found[0], other) for other in found[1:])

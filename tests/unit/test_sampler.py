@@ -16,6 +16,7 @@ from harness.nodes import PREFIX, Nodes
 from harness.sampler import Monotone, Ranked, draw
 
 EDGE = [0.0, 2.0**-53, 0.5, 1 - 2.0**-53]
+REAL_SECOND = sampler.SECOND
 SECOND = 500
 LARGE = 4 * SECOND + 100  # so that every step of the way to the whole vocabulary is taken
 
@@ -130,6 +131,17 @@ def test_the_fast_sampler_is_the_definition(vocab: int, case: str, knobs: dict[s
     if vocab < LARGE:
         assert fast == take(logits, draws, chain, first=3)
         assert fast[0] == [by_hand(logits.tolist(), float(u), **knobs) for u in draws]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("knobs", [{}, {"top_p": 0.9}, {"temperature": 2.0, "top_p": 0.99}], ids=str)
+def test_a_real_vocabulary_is_sampled_by_the_definition(
+    knobs: dict[str, float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sampler, "SECOND", REAL_SECOND)
+    logits = 3 * torch.randn(50_257, generator=torch.Generator().manual_seed(1))
+    draws = torch.tensor([*EDGE, 0.03, 0.3, 0.6, 0.9, 0.99, 0.999], dtype=torch.float64)
+    found = take(logits, draws, monotone(knobs))[0]
+    assert found == [by_hand(logits.tolist(), float(u), **knobs) for u in draws]  # type: ignore[arg-type]
 
 
 @given(

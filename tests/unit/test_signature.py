@@ -15,6 +15,7 @@ JOB = {
     "seed": 0,
     "strategy": "greedy()",
     "dtype": "float32",
+    "packed": False,
     "engine": "fast",
 }
 
