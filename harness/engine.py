@@ -145,9 +145,9 @@ class Batch:
         """
         if not requests:
             return
+        self.starting = requests  # from here on they are not lost when memory runs out
         if self._cache is not None:
             self._drop_ended(self._cache)
-        self.starting = requests
         self.admitted += len(requests)
         prompts = list(dict.fromkeys(r.tokens for r in requests))
         number = {p: i for i, p in enumerate(prompts)}

@@ -132,7 +132,7 @@ def _sums(values: Tensor) -> Tensor:
     torch divides a sum over few rows among threads, and that over many rows not; sums of 64 are divided nowhere.
     """
     even = values.shape[1] // 64 * 64
-    parts = values[:, :even].unflatten(1, (-1, 64)).sum(-1)
+    parts = values[:, :even].reshape(len(values), even // 64, 64).sum(-1)
     return torch.cat([parts, values[:, even:]], 1).double().cumsum(1)[:, -1].to(values.dtype)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from experiments.speed.ratios import Spread, rates, ratio
@@ -113,7 +114,8 @@ def kind(setting: dict[str, Any]) -> str:
 def aimed(setting: dict[str, Any]) -> bool:
     """Whether the targets are meant for this setting."""
     keys = ("layers", "width", "vocab", "activation", "flat", "device", "threads", "prompts", "lengths", "tokens")
-    return all(setting[key] == getattr(Setting(), key) for key in keys)
+    usual = asdict(Setting())
+    return all(list(setting[k]) == list(usual[k]) if k == "lengths" else setting[k] == usual[k] for k in keys)
 
 
 def verdict(met: bool) -> str:

@@ -121,8 +121,8 @@ class Beam(Strategy[State]):
             best = (logprobs + scores[..., None]).flatten(1).topk(count)
             return best.values, best.indices // tokens.shape[2], tokens.flatten(1).gather(1, best.indices)
         total = self.logprobs(view).view(*scores.shape, -1) + scores[..., None]
-        best, flat = self.candidates(total.flatten(1), count, view)
-        return best, flat // view.nodes.vocab, flat % view.nodes.vocab
+        chosen, flat = self.candidates(total.flatten(1), count, view)
+        return chosen, flat // view.nodes.vocab, flat % view.nodes.vocab
 
     def logprobs(self, view: View) -> Tensor:
         """[rows, vocab] what a token adds to a hypothesis. The transform acts on log-probabilities, not on logits."""

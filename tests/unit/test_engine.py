@@ -227,7 +227,7 @@ def test_out_of_memory_halves_the_rows_and_loses_nothing(caplog: pytest.LogCaptu
     assert "out of memory with" in caplog.text
 
 
-@pytest.mark.parametrize("n", range(24))
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 9, 14, 20])
 @pytest.mark.parametrize("where", ["Group.advance", "Group.retire", "Group.start", "Nodes.logprob", "select", "join"])
 def test_out_of_memory_anywhere_loses_and_repeats_nothing(where: str, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The n-th call of something fails: each request is generated once all the same, and is the same."""
