@@ -15,7 +15,7 @@ from experiments.speed.roster import TITLES
 from experiments.speed.table import NAMES, kind
 from harness.report import style
 
-OURS = ("e", "f")
+OURS = ("e", "p", "f")
 BARE = ("g", "h")
 Points = dict[int, list[float]]  # x -> seconds in each repetition
 

@@ -16,6 +16,7 @@ def report(folder: Path) -> str:
     parts = [table.sweep(r) for r in sweeps]
     parts += [table.strategies(r) for r in sweeps if r["sweep"] == "eight"]
     parts += [table.memory(r["peaks"], r["setting"]) for name, r in found.items() if name.startswith("memory-")]
+    parts += [table.price(r["times"], r["setting"]) for name, r in found.items() if name.startswith("exact-")]
     parts += [table.many(r["counts"]) for name, r in found.items() if name == "many"]
     for name, r in found.items():
         if name.startswith("linear-"):

@@ -1,10 +1,11 @@
 """How fast a sweep is, against what people would use instead, and against its own forward passes.
 
-python experiments/speed/speed.py                     both sweeps in float32; about half an hour on two cores
+python experiments/speed/speed.py                     both sweeps in float32; about an hour on two cores
 python experiments/speed/speed.py --dtype bfloat16
 python experiments/speed/speed.py --memory            peak memory of every contender
 python experiments/speed/speed.py --linear            cost against prompts, tokens and strategies
 python experiments/speed/speed.py --many              memory against the number of requests
+python experiments/speed/speed.py --exact             what engine=exact costs
 python experiments/speed/speed.py --tiny ...          any of them in seconds, to see that it runs
 python experiments/speed/speed.py --report            the tables and figures again from what was measured
 """
@@ -77,7 +78,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_mutually_exclusive_group()
-    for mode in ("memory", "linear", "many", "report"):
+    for mode in ("memory", "linear", "many", "exact", "report"):
         what.add_argument(f"--{mode}", action="store_true")
     parser.add_argument("--sweep", choices=("eight", "grid", "both"), default="both")
     parser.add_argument("--dtype", choices=("float32", "bfloat16"), default="float32")
@@ -128,7 +129,12 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(args.threads)
-        if args.linear:
+        if args.exact:
+            from experiments.speed import price
+
+            setting = replace(setting, tokens=4 if args.tiny else 32)
+            found[f"exact-{where}"] = {"times": price.measure(setting, args.repetitions)}
+        elif args.linear:
             from experiments.speed import linear
 
             sizes = {"counts": (1, 2, 4), "lengths": (2, 4, 8)} if args.tiny else {}

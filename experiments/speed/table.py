@@ -81,6 +81,18 @@ def memory(peaks: Sequence[dict[str, Any]], setting: dict[str, Any]) -> str:
     return f"### Peak memory, eight strategies, {kind(setting)}\n\n{markdown(rows)}\n"
 
 
+def price(found: Sequence[dict[str, Any]], setting: dict[str, Any]) -> str:
+    """The engines side by side."""
+    seconds = {name: [f["seconds"] for f in found if f["engine"] == name] for name in ("fast", "exact")}
+    longer = Spread.of([e / f for e, f in zip(seconds["exact"], seconds["fast"], strict=True)])
+    rows = [["engine", "max_rows", "s"]]
+    rows += [[name, str(found[0]["rows"]), Spread.of(each).show()] for name, each in seconds.items()]
+    return (
+        f"### The price of exactness, {kind(setting)}\n\n{markdown(rows)}\n\n"
+        f"`engine=exact` takes {longer.show(2)} × as long.\n"
+    )
+
+
 def many(found: Sequence[dict[str, Any]]) -> str:
     """Memory against the number of requests."""
     head = ["requests", "max_rows", "tokens", "s", "requests listed, MiB", "peak while decoding, MiB"]
