@@ -153,8 +153,8 @@ def draw(
     """
     if not nodes.peak.isfinite().all():
         raise InputError(
-            "the logits of a row are no numbers, or all -inf: the model made them so, or a transform forbade all tokens; "
-            "a transform has to leave at least one"
+            "the logits of a row are no numbers, or all -inf: the model made them so, or a transform forbade all "
+            "tokens; a transform has to leave at least one"
         )
     tokens, possible = torch.empty_like(node), torch.empty_like(node)
     logprobs = torch.empty_like(uniform)
