@@ -39,10 +39,10 @@ def rows_that_fit(model: LanguageModel, columns: int) -> int:
 
 def free(device: torch.device) -> int:
     """Bytes of memory that can be had on a device now."""
-    release(device)
     if device.type == "cuda":
         reserved = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0]) + reserved
+    give_back()
     return min([int(psutil.virtual_memory().available), *_left_to_container()])
 
 
