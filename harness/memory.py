@@ -16,8 +16,8 @@ from harness.models.base import LanguageModel
 T = TypeVar("T")
 
 MOST = {"cpu": 512, "cuda": 2048}
-"""More rows at once than this do not pay: a GPT-2-sized model extends 267, 442 and 517 rows a second at 32, 128 and 256
-rows on two cores, and gains a few percent beyond 512."""
+"""More rows at once are not tried: on two cores a GPT-2-sized network extends 267, 442 and 517 rows a second at 32, 128
+and 256 rows, so there is little left to gain. The bound for CUDA is a guess; no such device has been measured."""
 
 SHARE = 0.5
 """Of the free memory: a cache that grows needs room to be copied, layer by layer, and others use the machine too."""
@@ -25,7 +25,7 @@ SHARE = 0.5
 CGROUP = Path("/sys/fs/cgroup")
 
 SLACK = 32
-"""Columns that a cache makes room for beyond those in use (`harness.models.cache`)."""
+"""Columns that a cache makes room for beyond those in use. Attention runs over them, too."""
 
 LOGITS = 24
 """Bytes for each logit of a row: in float32 from the model, and what the sampler makes of them, partly in float64."""

@@ -18,9 +18,8 @@ from transformers.cache_utils import Cache as TransformersCache
 from transformers.cache_utils import CacheLayerMixin, DummyLayer, DynamicLayer, DynamicSlidingWindowLayer
 
 from harness.errors import InputError
+from harness.memory import SLACK
 from harness.models.base import Cache
-
-SLACK = 32  # columns of room that a buffer has for what comes next: attention runs over them, too (`models.attention`)
 
 
 class Layer(CacheLayerMixin):  # type: ignore[misc]

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -12,50 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from harness.engine import Generation, Request, decode, place
+from harness.engine import Request, decode, place
 from harness.errors import InputError
-from harness.group import Group
-from harness.models.base import Output
 from harness.models.loading import hf
-from harness.nodes import Nodes
 from harness.prompts import identified
 from harness.strategies.base import VALUES, Finished, Prefill, Step, Strategy, View
 from harness.strategies.beam import Beam, beam
 from harness.strategies.sampling import Sampling, greedy, sample
 from harness.transforms import chain
-from tests.table_model import TableCache, TableModel, table_model
-
-Key = tuple[str, int, int, int]
-
-
-def requests(
-    strategies: Sequence[Strategy[Any]], texts: Sequence[str], seeds: Sequence[int] = (0,), new: int = 8
-) -> list[Request]:
-    model = table_model(6)
-    return [
-        Request(p, tuple(model.encode(p.text)), s, new, seed)
-        for s in strategies
-        for p in identified([(t, None) for t in texts])
-        for seed in seeds
-    ]
-
-
-def tokens(found: Sequence[Generation], strategies: Sequence[Strategy[Any]]) -> dict[Key, tuple[int, ...]]:
-    return {
-        (g.request.prompt.id, strategies.index(g.request.strategy), g.request.seed, g.request.sample): g.tokens
-        for g in found
-    }
-
-
-MIXED: list[Strategy[Any]] = [
-    greedy(),
-    sample(),
-    sample(temperature=0.0),
-    sample(temperature=0.3),
-    beam(num_beams=3),
-    sample(top_k=2, top_p=0.9),
-]
-TEXTS = ["a", "bc", "abcdef", "dd", "fedcba", "cab"]
+from tests.batches import MIXED, TEXTS, Counting, requests, tokens
+from tests.table_model import table_model
 
 
 @pytest.mark.parametrize("merge", [True, False])
@@ -141,30 +106,6 @@ def test_the_context_is_a_limit() -> None:
         list(decode(model, requests([greedy()], ["a", "abcdefab"])))
 
 
-@dataclass
-class Counting:
-    """A model that counts the rows it is asked to run."""
-
-    inner: TableModel
-    prefilled: int = 0
-    extended: int = 0
-    widest: int = 0
-    steps: int = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.inner, name)
-
-    def prefill(self, prompts: Sequence[Sequence[int]], **knobs: Any) -> tuple[Output, Any]:
-        self.prefilled += len(prompts)
-        return self.inner.prefill(prompts, **knobs)
-
-    def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
-        self.extended += len(tokens)
-        self.steps += 1
-        self.widest = max(self.widest, len(tokens))
-        return self.inner.extend(tokens, cache, hidden=hidden)
-
-
 def test_equal_rows_are_decoded_once() -> None:
     model = Counting(table_model(6))
     same = [greedy(), sample(temperature=0.0), sample(top_k=1), sample(temperature=1e-6)]
@@ -196,105 +137,6 @@ def test_rows_are_bounded_whatever_the_number_of_requests() -> None:
         model = Counting(table_model(6, eos=[5]))
         assert len(list(decode(model, requests(MIXED, TEXTS, range(seeds)), max_rows=24, merge=False))) > 0
         assert 12 < model.widest <= 24
-
-
-@dataclass
-class Small(Counting):
-    """A model whose memory holds so many rows."""
-
-    room: int = 10
-
-    def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
-        if len(tokens) > self.room:
-            raise RuntimeError(
-                "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you ..."
-            )
-        return super().extend(tokens, cache, hidden=hidden)
-
-    def prefill(self, prompts: Sequence[Sequence[int]], **knobs: Any) -> tuple[Output, Any]:
-        if len(prompts) > self.room:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return super().prefill(prompts, **knobs)
-
-
-def test_out_of_memory_halves_the_rows_and_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    model = table_model(6, eos=[5])
-    asked = requests(MIXED, [f"{a}{b}" for a in "abcde" for b in "abcde"], seeds=(0, 1))
-    plain = tokens(list(decode(model, asked)), MIXED)
-    found = list(decode(Small(model), asked, max_rows=300, merge=False))
-    assert len(found) == len(asked)
-    assert tokens(found, MIXED) == plain
-    assert "out of memory with" in caplog.text
-
-
-@pytest.mark.parametrize("n", [0, 1, 2, 3, 5, 9, 14, 20])
-@pytest.mark.parametrize("where", ["Group.advance", "Group.retire", "Group.start", "Nodes.logprob", "select", "join"])
-def test_out_of_memory_anywhere_loses_and_repeats_nothing(where: str, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The n-th call of something fails: each request is generated once all the same, and is the same."""
-    model = table_model(6, eos=[5])
-    asked = requests(MIXED, ["ab", "c", "dd", "acb"], seeds=(0, 1))
-    plain = tokens(list(decode(model, asked, max_rows=16)), MIXED)
-    owner, _, name = where.rpartition(".")
-    kind = {"Group": Group, "Nodes": Nodes, "": TableCache}[owner]
-    whole, left = getattr(kind, name), [n]
-
-    def failing(*given: Any, **knobs: Any) -> Any:
-        left[0] -= 1
-        if left[0] == -1:
-            raise MemoryError
-        return whole(*given, **knobs)
-
-    monkeypatch.setattr(kind, name, staticmethod(failing) if name == "start" else failing)
-    found = list(decode(model, asked, max_rows=16))
-    assert len(found) == len(asked)
-    assert tokens(found, MIXED) == plain
-    assert left[0] < n
-
-
-def test_rows_in_the_cache_are_bounded_at_a_refill_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = []
-    join = TableCache.join
-
-    def noted(self: TableCache, other: TableCache) -> None:
-        join(self, other)
-        rows.append(len(self))
-
-    monkeypatch.setattr(TableCache, "join", noted)
-    list(decode(table_model(6, eos=[5]), requests(MIXED, TEXTS, range(20)), max_rows=24, merge=False))
-    assert len(rows) > 3
-    assert max(rows) <= 24
-
-
-def test_a_last_request_in_a_large_batch_starts_again_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """Memory that was made for many rows fails when one is left: alone it fits."""
-    model = Counting(table_model(6))
-    asked = [*requests([sample()], TEXTS, new=3), *requests([greedy()], ["abc"], new=9)]
-    steps: list[int] = []
-
-    def extend(tokens: Tensor, cache: Any, **knobs: Any) -> Output:
-        steps.append(len(tokens))
-        if len(tokens) == 1 and max(steps) > 1 and steps.count(1) == 1:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return table_model(6).extend(tokens, cache, **knobs)
-
-    model.extend = extend  # type: ignore[method-assign]
-    assert len(list(decode(model, asked, max_rows=16))) == len(asked)
-    assert "out of memory" in caplog.text
-
-
-def test_too_little_memory_for_one_request_is_said() -> None:
-    with pytest.raises(InputError, match="memory does not suffice to decode one request"):
-        list(decode(Small(table_model(6), room=2), requests([beam(num_beams=3)], TEXTS), max_rows=8, merge=False))
-    with pytest.raises(RuntimeError, match="something else"):
-        list(decode(Broken(table_model(6)), requests([greedy()], TEXTS)))
-
-
-@dataclass
-class Broken(Counting):
-    """A model with a mistake that is not a lack of memory."""
-
-    def extend(self, tokens: Tensor, cache: Any, *, hidden: bool = False) -> Output:
-        raise RuntimeError("something else")
 
 
 @dataclass
