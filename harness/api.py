@@ -160,7 +160,7 @@ _COLUMNS = ("value", "low", "high", "better", "reference", "signature", "method"
 
 def _unequal(texts: Corpus, human: Corpus) -> tuple[str, ...]:
     """A note where the longest texts of the two sides differ."""
-    ours, theirs = (max(map(len, side.tokens), default=0) for side in (texts, human))
+    ours, theirs = (max(map(len, side.tokens or ()), default=0) for side in (texts, human))
     return () if ours == theirs else (f"references have up to {theirs} tokens, generations up to {ours}",)
 
 

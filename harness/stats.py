@@ -16,8 +16,46 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
-Combine = Callable[[Floats], Floats]  # [..., k] -> [...]
+Combine = Literal["ratio", "exp-ratio", "complements", "median"]
+"""How a number is made of the [texts, k] summands of its texts. Result files hold the name.
+
+- `ratio`: sum of the first / sum of the second. A mean is (item, 1), a micro average (numerator, denominator).
+- `exp-ratio`: exp of that.
+- `complements`: the product over j of 1 - sum of column 2j / sum of column 2j + 1; columns 0 and 1 are j = 0.
+- `median`: of the items in the only column; NaN has no value.
+"""
 Method = Literal["bca", "percentile"]
+
+
+def ratio(sums: Floats) -> Floats:
+    """[..., 2] -> [...]."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def exp_ratio(sums: Floats) -> Floats:
+    """[..., 2] -> [...]."""
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(ratio(sums)))
+
+
+def complements(sums: Floats) -> Floats:
+    """[..., 2 j] -> [...]."""
+    pairs = sums.reshape(*sums.shape[:-1], -1, 2)
+    return np.asarray((1 - ratio(pairs)).prod(axis=-1))
+
+
+COMBINES: dict[str, Callable[[Floats], Floats]] = {"ratio": ratio, "exp-ratio": exp_ratio, "complements": complements}
+"""Those that are functions of the sums of the columns."""
+
+
+def number(stats: Floats, combine: Combine) -> float:
+    """The number that [texts, k] summands make; NaN where they make none."""
+    if combine == "median":
+        has = stats[~np.isnan(stats[:, 0]), 0]
+        return float(np.median(has)) if len(has) else float("nan")
+    return float(COMBINES[combine](stats.sum(axis=0)))
+
 
 _CHUNK = 2**17  # resampled prompts in memory at once, whatever the size of the corpus
 
@@ -69,17 +107,20 @@ def bootstrap(
         level: the share of such intervals that hold the true number.
         method: `bca` or `percentile`.
     """
+    if combine == "median":
+        return Interval(np.nan, np.nan, "none")
+    whole = COMBINES[combine]
     sums, _ = _per_cluster(stats, clusters)
     if _valued(sums) < 2:
         return Interval(np.nan, np.nan, "none")
-    value = float(combine(sums.sum(axis=0)))
-    draws = _finite(combine(_resampled(sums, resamples, seed)))
+    value = float(whole(sums.sum(axis=0)))
+    draws = _finite(whole(_resampled(sums, resamples, seed)))
     if not len(draws) or not np.isfinite(value):
         return Interval(np.nan, np.nan, "none")
     if np.allclose(draws, value, rtol=1e-12, atol=0):
         return Interval(value, value, "constant")
     tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    corrected = _bca(tails, draws, value, combine(sums.sum(axis=0) - sums)) if method == "bca" else tails
+    corrected = _bca(tails, draws, value, whole(sums.sum(axis=0) - sums)) if method == "bca" else tails
     if np.isnan(corrected).any():
         method, corrected = "percentile", tails
     low, high = np.quantile(draws, corrected)
@@ -117,16 +158,17 @@ def paired(
     Raises:
         ValueError: the two sides have not the same prompts.
     """
+    whole = COMBINES[combine]
     sums_a, names_a = _per_cluster(stats_a, clusters)
     sums_b, names_b = _per_cluster(stats_b, clusters if clusters_b is None else clusters_b)
     if not np.array_equal(names_a, names_b):
         raise ValueError("paired: the two sides have not the same prompts")
-    value = float(combine(sums_a.sum(axis=0)) - combine(sums_b.sum(axis=0)))
+    value = float(whole(sums_a.sum(axis=0)) - whole(sums_b.sum(axis=0)))
     if min(_valued(sums_a), _valued(sums_b)) < 2:
         return Difference(value, np.nan, np.nan, np.nan)
     both = _resampled(np.concatenate([sums_a, sums_b], axis=1), resamples, seed)
     k = sums_a.shape[1]
-    draws = _finite(combine(both[:, :k]) - combine(both[:, k:]))
+    draws = _finite(whole(both[:, :k]) - whole(both[:, k:]))
     if not len(draws) or not np.isfinite(value):
         return Difference(value, np.nan, np.nan, np.nan)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])

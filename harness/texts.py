@@ -67,7 +67,10 @@ def corpus(frame: pd.DataFrame) -> Corpus:
         prompts=list(frame["prompt"]),
         texts=list(frame["text"]),
         tokens=tokens,
-        logprobs=[np.asarray(x, dtype=np.float64) for x in frame["logprob"]],
-        entropies=[np.asarray(x, dtype=np.float64) for x in frame["entropy"]],
+        values={
+            name: [np.asarray(x, dtype=np.float64) for x in frame[name]]
+            for name in VALUES
+            if name in frame and not frame[name].isna().all()
+        },
         ends=ends,
     )

@@ -35,8 +35,7 @@ def corpus(
         prompts=[""] * len(texts),
         texts=texts,
         tokens=tokens,
-        logprobs=values,
-        entropies=values,
+        values={"logprob": values, "entropy": values},
         ends=ends or ["length"] * len(texts),
     )
 

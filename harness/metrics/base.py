@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import InputError
 from harness.knobs import check
+from harness.stats import Combine, number
 
 Better = Literal["high", "low", "reference"]
 """Which way is better; `reference`: closer to the reference texts is better, as for diversity or perplexity."""
@@ -23,36 +25,77 @@ class Corpus:
     prompt_ids: Sequence[str]  # the prompt that each text continues: the unit of resampling
     prompts: Sequence[str]
     texts: Sequence[str]  # continuations alone, special tokens left out
-    tokens: Sequence[Sequence[int]]  # model tokens of the continuations, special tokens left out
-    logprobs: Sequence[NDArray[np.float64]]  # the model's own log-probability of each token, a closing eos included
-    entropies: Sequence[NDArray[np.float64]]  # of the model's own distribution at each token, in nats
-    ends: Sequence[str]  # finish reasons: eos, length, context; references: reference
+    ends: Sequence[str]  # finish reasons: eos, length, context; references: reference; texts from elsewhere: unknown
+    # Model tokens of the continuations, special tokens left out; None: texts from elsewhere that nobody tokenised.
+    tokens: Sequence[Sequence[int]] | None = None
+    # Per text the values of each of its tokens, a closing eos included, by those of the names in
+    # `harness.strategies.base.VALUES` that are known: references have no strategy_logprob, texts from elsewhere nothing.
+    values: Mapping[str, Sequence[NDArray[np.float64]]] = field(default_factory=dict)
+
+    def ids(self, asker: str) -> Sequence[Sequence[int]]:
+        """The tokens; InputError, in the name of who asks ("metrics.loops"), where there are none."""
+        if self.tokens is None:
+            raise InputError(
+                f"{asker} counts model tokens, and these texts have none: name the tokenizer, or count words"
+            )
+        return self.tokens
+
+    def per_token(self, name: str, asker: str) -> Sequence[NDArray[np.float64]]:
+        """One of the values; InputError, in the name of who asks, where it is not known."""
+        if name not in self.values:
+            raise InputError(f"{asker} needs the {name} of every token, which these texts do not come with")
+        return self.values[name]
 
     def cut(self, length: int, decode: Callable[[Sequence[int]], str]) -> Corpus:
         """The corpus with every text cut to its first `length` tokens; `decode` is the model's own."""
-        texts, tokens, ends = list(self.texts), list(self.tokens), list(self.ends)
-        logprobs, entropies = list(self.logprobs), list(self.entropies)
-        for i, whole in enumerate(self.tokens):
+        return self.cut_each([length] * len(self.texts), decode)
+
+    def cut_each(self, lengths: Sequence[int], decode: Callable[[Sequence[int]], str]) -> Corpus:
+        """The corpus with the i-th text cut to its first `lengths[i]` tokens; `decode` is the model's own."""
+        given = self.ids("cutting texts")
+        texts, tokens, ends = list(self.texts), list(given), list(self.ends)
+        values = {name: list(column) for name, column in self.values.items()}
+        for i, (whole, length) in enumerate(zip(given, lengths, strict=True)):
             if len(whole) > length:
                 tokens[i], texts[i] = whole[:length], decode(whole[:length])
-                logprobs[i], entropies[i] = self.logprobs[i][:length], self.entropies[i][:length]
                 ends[i] = "reference" if ends[i] == "reference" else "length"
-        return replace(self, texts=texts, tokens=tokens, logprobs=logprobs, entropies=entropies, ends=ends)
+                for column in values.values():
+                    column[i] = column[i][:length]
+        return replace(self, texts=texts, tokens=tokens, values=values, ends=ends)
 
 
 @dataclass(frozen=True)
 class Score:
-    """One number with what it takes to resample and to compare it."""
+    """One number with what it takes to resample and to compare it.
+
+    A number that is put together from summands of single texts gives `stats` and `combine`, and gets a bootstrap
+    interval. One that only the whole corpus has (distinct-n: a resample repeats texts) gives `left_out` and gets a
+    jackknife interval. One that gives neither has no interval.
+    """
 
     name: str  # "rep-4", "distinct-2", "mauve"
     value: float
     better: Better
     signature: str  # every knob that can move the number: "rep-4|unit:model-tokens|avg:macro|v:0.1.0"
-    # The number is combine(stats.sum(axis=0)): [texts, k] and [..., k] -> [...]. A mean has k = 2, (item, 1).
-    stats: NDArray[np.float64] | None = None
-    combine: Callable[[NDArray[np.float64]], NDArray[np.float64]] | None = None
+    stats: NDArray[np.float64] | None = None  # [texts, k], what `combine` makes the number of: see `stats.Combine`
+    combine: Combine | None = None
+    left_out: NDArray[np.float64] | None = None  # [groups] the number without each group of `jackknife.groups`
+    noise: float = 0.0  # variance that the texts have no part in, such as the clustering's, beside `left_out`
     items: NDArray[np.float64] | None = None  # [texts], for people to look at; NaN where a text has no value
     notes: tuple[str, ...] = ()  # what a reader has to know before believing it
+
+    def __post_init__(self) -> None:
+        """Refuse a combination that nobody can resample."""
+        if self.combine is not None and self.combine not in get_args(Combine):
+            raise ValueError(f"{self.name}: combine={self.combine!r} is none of {', '.join(get_args(Combine))}")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a model makes of each continuation, given its prompt, in its own tokens."""
+
+    logprobs: Sequence[NDArray[np.float64]]  # per text, natural log of each token's probability
+    signature: str  # the name and weights of the model
 
 
 @dataclass(frozen=True)
@@ -63,6 +106,7 @@ class Tools:
     features: Callable[[Corpus], NDArray[np.float32]] | None = None  # [texts, d], one vector per text
     featurizer: str = ""  # what a signature calls them; empty: what they call themselves (`source`)
     decode: Callable[[Sequence[int]], str] | None = None  # tokens of a continuation to its text, to cut texts
+    scorer: Callable[[str, Corpus], Scored] | None = None  # reads a corpus with another model, named as in conf/model
 
     @property
     def source(self) -> str:
@@ -90,12 +134,6 @@ class Metric(ABC):
         """One or more scores. A corpus that is itself the references gets what still makes sense, or nothing."""
 
 
-def ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[..., 2] -> [...]: the combine of a mean (item, 1) and of a micro average (numerator, denominator)."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums[..., 0] / sums[..., 1])
-
-
 def mean_of(
     name: str, items: NDArray[np.float64], better: Better, signature: str, notes: tuple[str, ...] = ()
 ) -> Score:
@@ -104,4 +142,18 @@ def mean_of(
     stats = np.stack([np.where(has, items, 0.0), has.astype(np.float64)], axis=1)
     if not has.all():
         notes = (*notes, f"{int((~has).sum())} of {len(items)} texts have no value")
-    return Score(name, float(ratio(stats.sum(axis=0))), better, signature, stats, ratio, items, notes)
+    return combined(name, stats, "ratio", better, signature, items, notes)
+
+
+def combined(
+    name: str,
+    stats: NDArray[np.float64],
+    combine: Combine,
+    better: Better,
+    signature: str,
+    items: NDArray[np.float64] | None = None,
+    notes: tuple[str, ...] = (),
+) -> Score:
+    """The score that [texts, k] summands make."""
+    value = number(stats, combine)
+    return Score(name, value, better, signature, stats=stats, combine=combine, items=items, notes=notes)

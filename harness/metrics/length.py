@@ -20,7 +20,7 @@ class Length(Metric):
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """`length` and, for generations, `eos-share`."""
-        lengths = np.array([len(tokens) for tokens in corpus.tokens], dtype=np.float64)
+        lengths = np.array([len(tokens) for tokens in corpus.ids("metrics.length")], dtype=np.float64)
         scores = [mean_of("length", lengths, "reference", sign("length", unit="model-tokens", eos=False))]
         if corpus is not tools.references:
             ended = np.array([end == "eos" for end in corpus.ends], dtype=np.float64)

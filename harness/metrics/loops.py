@@ -65,7 +65,9 @@ class Loops(Metric):
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """The share; items are 1 for a text that loops and 0 for one that does not."""
         rule = (self.min_period, self.min_repeats, self.window)
-        items = np.array([find_loop(tokens, *rule) is not None for tokens in corpus.tokens], dtype=np.float64)
+        items = np.array(
+            [find_loop(tokens, *rule) is not None for tokens in corpus.ids("metrics.loops")], dtype=np.float64
+        )
         signature = sign(
             "loops", period=self.min_period, repeats=self.min_repeats, window=self.window, unit="model-tokens"
         )

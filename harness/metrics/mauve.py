@@ -180,7 +180,7 @@ def _notes(p: Corpus, q: Corpus, values: list[float]) -> tuple[str, ...]:
     notes = []
     if min(len(p.texts), len(q.texts)) < STEADY:
         notes.append(f"below {STEADY:,} texts MAUVE is optimistic and noisy")
-    references, generations = (float(np.mean([len(tokens) for tokens in side.tokens])) for side in (p, q))
+    references, generations = (float(np.mean([len(tokens) for tokens in side.ids("metrics.mauve")])) for side in (p, q))
     if abs(generations - references) > UNEQUAL * max(generations, references):
         notes.append(f"MAUVE sees lengths too: {generations:.1f} tokens on average, {references:.1f} in the references")
     if empty := sum(not text for side in (p, q) for text in side.texts):

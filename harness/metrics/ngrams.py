@@ -17,9 +17,9 @@ Unit = Literal["tokens", "words"]
 UNIT_NAMES = {"tokens": "model-tokens", "words": "words"}  # as signatures spell them
 
 
-def units(corpus: Corpus, unit: Unit) -> Sequence[Sequence[Hashable]]:
-    """The texts as sequences of what n-grams are made of."""
-    return corpus.tokens if unit == "tokens" else [text.split() for text in corpus.texts]
+def units(corpus: Corpus, unit: Unit, asker: str = "an n-gram") -> Sequence[Sequence[Hashable]]:
+    """The texts as what n-grams are made of; InputError, in the name of who asks, if there are no tokens."""
+    return corpus.ids(asker) if unit == "tokens" else [text.split() for text in corpus.texts]
 
 
 def per_text(sequences: Sequence[Sequence[Hashable]], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -5,16 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from harness.metrics.base import Corpus, Metric, Score, Tools, ratio
+from harness.metrics.base import Corpus, Metric, Score, Tools, combined
 from harness.signature import sign
-
-
-def exp_ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[..., 2] -> [...]: exp of (negative log-likelihood / tokens)."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.exp(ratio(sums)))
+from harness.stats import exp_ratio
 
 
 @dataclass(frozen=True)
@@ -33,27 +27,20 @@ class Perplexity(Metric):
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """The corpus perplexity with per-text items, and their median; a text of no tokens has no value."""
-        stats = np.array([[-np.sum(values), len(values)] for values in corpus.logprobs], dtype=np.float64).reshape(
-            -1, 2
-        )
+        logprobs = corpus.per_token("logprob", "metrics.perplexity")
+        stats = np.array([[-np.sum(values), len(values)] for values in logprobs], dtype=np.float64).reshape(-1, 2)
         items = exp_ratio(stats)
         has = ~np.isnan(items)
         notes = () if has.all() else (f"{int((~has).sum())} of {len(items)} texts have no value",)
         given = {"scorer": "generator", "given": "prompt", "unit": "model-tokens", "eos": "yes"}
         return [
-            Score(
-                "perplexity",
-                float(exp_ratio(stats.sum(axis=0))),
-                "reference",
-                sign("perplexity", **given, avg="micro"),
-                stats,
-                exp_ratio,
-                items,
-                notes,
+            combined(
+                "perplexity", stats, "exp-ratio", "reference", sign("perplexity", **given, avg="micro"), items, notes
             ),
-            Score(
+            combined(
                 "perplexity-median",
-                float(np.median(items[has])) if has.any() else float("nan"),
+                items[:, None],
+                "median",
                 "reference",
                 sign("perplexity-median", **given, avg="median"),
                 notes=notes,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.knobs import PositiveCount
-from harness.metrics.base import Corpus, Metric, Score, Tools, mean_of, ratio
+from harness.metrics.base import Corpus, Metric, Score, Tools, combined, mean_of
 from harness.metrics.ngrams import UNIT_NAMES, Unit, per_text, units
 from harness.signature import sign
 
@@ -49,5 +49,4 @@ class Repetition(Metric):
         if self.average == "macro":
             return macro
         stats = np.stack([total - different, total], axis=1).astype(np.float64)
-        value = float(ratio(stats.sum(axis=0)))
-        return Score(name, value, "reference", signature, stats, ratio, items, macro.notes)
+        return combined(name, stats, "ratio", "reference", signature, items, macro.notes)

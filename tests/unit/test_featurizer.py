@@ -74,7 +74,7 @@ def test_features_are_those_of_the_last_token_and_computed_once(
     texts = ["the fox", "a much longer text " * 20, "so"]
     featurizer = Featurizer("pocket-s")
     assert not loads
-    corpus = Corpus([], [], texts, [], [], [], [])
+    corpus = Corpus([], [], texts, [])
     found = featurizer(corpus)
     for text, vector in zip(texts, found, strict=True):
         tokens = model.encode(text)[:64]  # its context

@@ -139,10 +139,10 @@ class TestMetric:
 
         found = Tools(references, features, decode=decode)
         (score,) = Mauve(seeds=1, min_texts=10, max_tokens=2)(corpus([[1], [1] * 9] * 10), found)
-        assert [len(t) for t in seen[0].tokens] == [2] * 20
+        assert [len(t) for t in seen[0].ids("the test")] == [2] * 20
         assert seen[0].texts[0] == "cutcut"
         assert list(seen[1].texts[:2]) == ["b", "cutcut"]  # a text that is short enough stays as it is
-        assert [len(v) for v in seen[1].logprobs[:2]] == [1, 2]
+        assert [len(v) for v in seen[1].values["logprob"][:2]] == [1, 2]
         assert parse(score.signature)["cut"] == "2"
         with pytest.raises(InputError, match="max_tokens"):
             Mauve(min_texts=10, max_tokens=2)(corpus([[1]] * 20), Tools(references, features))

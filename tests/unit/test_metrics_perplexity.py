@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harness.metrics.base import Tools
 from harness.metrics.perplexity import Perplexity
+from harness.stats import exp_ratio
 from tests.corpora import corpus
 
 TOOLS = Tools(references=None)
@@ -56,9 +57,9 @@ def test_the_closing_eos_counts_and_empty_texts_are_noted() -> None:
 def test_the_value_is_what_its_stats_combine_to() -> None:
     score = Perplexity()(corpus([[0], [0]], logprobs=[[-1.0], [-2.5]]), TOOLS)[0]
     assert score.stats is not None
-    assert score.combine is not None
-    assert float(score.combine(score.stats.sum(axis=0))) == pytest.approx(score.value)
-    assert score.combine(np.stack([score.stats, score.stats])).shape == (2, 2)
+    assert score.combine == "exp-ratio"
+    assert float(exp_ratio(score.stats.sum(axis=0))) == pytest.approx(score.value)
+    assert exp_ratio(np.stack([score.stats, score.stats])).shape == (2, 2)
 
 
 def test_no_texts() -> None:
