@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
 Combine = Literal["ratio", "exp-ratio", "complements", "median"]
@@ -232,6 +231,8 @@ def _bca(tails: Floats, draws: Floats, value: float, left_out: Floats) -> Floats
         value: the number itself.
         left_out: [clusters] the number without each cluster in turn.
     """
+    from scipy.special import ndtr, ndtri  # takes longer to import than a command line may wait
+
     if not np.isfinite(left_out).all():
         return np.full(2, np.nan)
     deviation = left_out.mean() - left_out

@@ -29,7 +29,7 @@ class Corpus:
     # Model tokens of the continuations, special tokens left out; None: texts from elsewhere that nobody tokenised.
     tokens: Sequence[Sequence[int]] | None = None
     # Per text the values of each of its tokens, a closing eos included, by those of the names in
-    # `harness.strategies.base.VALUES` that are known: references have no strategy_logprob, texts from elsewhere nothing.
+    # `harness.strategies.base.VALUES` that are known: references have no strategy_logprob, texts of others nothing.
     values: Mapping[str, Sequence[NDArray[np.float64]]] = field(default_factory=dict)
 
     def ids(self, asker: str) -> Sequence[Sequence[int]]:

@@ -51,7 +51,7 @@ def test_the_closing_eos_counts_and_empty_texts_are_noted() -> None:
     assert corpus_level.value == pytest.approx(math.exp(8 / 4))
     assert median.value == pytest.approx((math.exp(2) + math.exp(2)) / 2)
     assert corpus_level.notes == median.notes == ("1 of 3 texts have no value",)
-    assert median.stats is None
+    assert median.combine == "median"
 
 
 def test_the_value_is_what_its_stats_combine_to() -> None:
