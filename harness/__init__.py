@@ -24,14 +24,14 @@ keep_freed_memory()
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from harness.api import compare, decode, references, score
+    from harness.api import compare, decode, differences, references, score
     from harness.loaders import load_metric, load_model, load_prompts, load_strategy
     from harness.prompts import Prompt
     from harness.strategies.base import Step, Strategy, View
     from harness.transforms import chain
 
 _HOMES = {
-    **dict.fromkeys(("compare", "decode", "references", "score"), "api"),
+    **dict.fromkeys(("compare", "decode", "differences", "references", "score"), "api"),
     **dict.fromkeys(("load_metric", "load_model", "load_prompts", "load_strategy"), "loaders"),
     "Prompt": "prompts",
     **dict.fromkeys(("Step", "Strategy", "View"), "strategies.base"),
@@ -47,6 +47,7 @@ __all__ = [
     "chain",
     "compare",
     "decode",
+    "differences",
     "load_metric",
     "load_model",
     "load_prompts",

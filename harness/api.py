@@ -12,7 +12,9 @@ from harness import engine
 from harness.arguments import check_frame, listed, prompts_of, seeds_of, strategies_of
 from harness.engine import MaxRows, Request
 from harness.errors import InputError
+from harness.evidence import Evidence, against
 from harness.featurizer import Featurizer
+from harness.gap import HumanGap
 from harness.knobs import PositiveCount, Seed, check
 from harness.loaders import load_metric
 from harness.measure import measure, record
@@ -20,6 +22,7 @@ from harness.metrics.base import Corpus, Metric, Tools
 from harness.models.base import LanguageModel
 from harness.prompts import Prompt
 from harness.results import ScoreRecord
+from harness.scorer import Scorer, check_scorers
 from harness.strategies.base import Strategy
 from harness.texts import corpus, reference_frame, row
 
@@ -83,7 +86,7 @@ def references(
             and `score` notes where the longest texts of the two sides differ.
 
     Returns:
-        One row per reference: prompt_id, prompt, text, tokens, logprob, entropy, rank.
+        One row per reference: prompt_id, prompt, text, tokens, logprob, entropy, rank, gap.
 
     Raises:
         InputError: a prompt is a plain text, which has no reference; there are no prompts; the length is no count.
@@ -101,6 +104,7 @@ def score(
     references: pd.DataFrame | None = None,
     metrics: str | Metric | Sequence[str | Metric] = METRICS,
     featurizer: str = "pocket-l",
+    model: LanguageModel | None = None,
 ) -> pd.DataFrame:
     """Measure the texts of every strategy in a frame from `decode`, and the references beside them.
 
@@ -109,22 +113,28 @@ def score(
 
     Args:
         generations: from `decode`; several frames may be concatenated, if no two texts are of the same strategy,
-            prompt, seed and sample. Strategies under several models need a label for each.
-        references: from `references`; without them there is no reference row and no MAUVE.
+            prompt, seed and sample. Strategies under several models need a label for each. Texts from elsewhere need
+            the columns strategy, prompt_id and text alone; metrics can then count words.
+        references: from `references`, or a frame with the columns prompt_id and text; without them there is no
+            reference row and no MAUVE.
         metrics: names of yamls in `conf/metrics`, or metric objects.
         featurizer: the model of `conf/model` whose hidden states MAUVE compares.
+        model: the one that decoded. With it the gap to the references is measured on texts cut to equal lengths;
+            without it, only where no text has to be cut.
 
     Returns:
-        One row per strategy and score: strategy, score, value, low, high, better, reference, signature, method, notes.
-        The references are the strategy "reference".
+        One row per strategy and score: strategy, score, value, low, high, better, reference, gap, gap_low, gap_high,
+        gap_p, signature, method, notes. The references are the strategy "reference". `differences` tests one strategy
+        against the others from it.
 
     Raises:
         InputError: a frame is not what it should be, or holds a text twice; there are no metrics; there is no such
-            metric or featurizer.
+            metric, featurizer or scorer.
     """
     built = [m if isinstance(m, Metric) else load_metric(m) for m in listed("metrics", metrics, (str, Metric))]
-    check_frame("generations", generations, (*_KEYS, *_TEXT, "finish"))
-    if (again := generations.duplicated([*_KEYS])).any():
+    check_scorers({f"metrics.{type(m).__name__.lower()}": m for m in built})
+    check_frame("generations", generations, ("strategy", *_TEXT))
+    if set(_KEYS) <= set(generations) and (again := generations.duplicated([*_KEYS])).any():
         label = generations["strategy"][again].iloc[0]
         raise InputError(
             f"generations: {label!r} has two texts of one prompt, seed and sample; give what two "
@@ -137,31 +147,76 @@ def score(
     if human and (generations["strategy"] == "reference").any():
         raise InputError("generations: the label 'reference' is that of the references; give the strategy another")
     wanted = human is not None and any(getattr(m, "featurizer", None) for m in built)
-    tools = Tools(human, Featurizer(featurizer, key="featurizer") if wanted else None)
+    tools = Tools(
+        human,
+        Featurizer(featurizer, key="featurizer") if wanted else None,
+        decode=model.decode if model else None,
+        scorer=Scorer(),
+    )
     kept: dict[str, list[ScoreRecord]] = {}
-    against = record(measure(human, built, tools), human) if human else []
+    evidence: dict[str, dict[str, Evidence]] = {}
+    of_reference: list[ScoreRecord] = []
+    gap = None
+    if human:
+        of_humans = measure(human, built, tools)
+        of_reference, _ = record(of_humans, human)
+        gap = HumanGap(human, of_humans, built, tools)
     for label, frame in generations.groupby("strategy", sort=False):
-        texts = corpus(frame)
+        texts = corpus(frame, "unknown")
         notes = _unequal(texts, human) if human else ()
-        scores = record(measure(texts, built, tools), texts, against)
+        found = measure(texts, built, tools)
+        scores, basis = record(found, texts, of_reference, gap(texts, found) if gap else None)
+        evidence[str(label)] = {each.score: each for each in basis}
         kept[str(label)] = [replace(s, notes=(*s.notes, *notes)) for s in scores]
     if human:
-        kept["reference"] = against
+        kept["reference"] = of_reference
     rows = [(label, s) for label, scores in kept.items() for s in scores]
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         [{"strategy": label, "score": s.name} | {c: getattr(s, c) for c in _COLUMNS} for label, s in rows]
     )
+    frame.attrs[_EVIDENCE] = evidence
+    return frame
 
 
 _KEYS = ("strategy", "prompt_id", "seed", "sample")  # what identifies a generation
-_TEXT = ("prompt_id", "prompt", "text", "tokens", "logprob", "entropy")
-_COLUMNS = ("value", "low", "high", "better", "reference", "signature", "method", "notes")  # of a score
+_TEXT = ("prompt_id", "text")  # what every text has
+_GAP = ("gap", "gap_low", "gap_high", "gap_p")
+_COLUMNS = ("value", "low", "high", "better", "reference", *_GAP, "signature", "method", "notes")  # of a score
+_EVIDENCE = "evidence"  # what `score` leaves in a frame's attrs for `differences`
 
 
 def _unequal(texts: Corpus, human: Corpus) -> tuple[str, ...]:
-    """A note where the longest texts of the two sides differ."""
-    ours, theirs = (max(map(len, side.tokens or ()), default=0) for side in (texts, human))
+    """A note where the longest texts of the two sides differ, as far as they have tokens."""
+    if texts.tokens is None or human.tokens is None:
+        return ()
+    ours, theirs = (max(map(len, side), default=0) for side in (texts.tokens, human.tokens))
     return () if ours == theirs else (f"references have up to {theirs} tokens, generations up to {ours}",)
+
+
+def differences(scores: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Every strategy against a baseline, paired over prompts, with p-values corrected for there being many.
+
+    Args:
+        scores: from `score`, as it came: a frame made of several has lost what resampling takes.
+        baseline: a strategy in it.
+
+    Returns:
+        One row per strategy and score that can be paired: strategy, score, difference (strategy minus baseline), low,
+        high, p, p_holm (Holm, 1979, over all rows).
+
+    Raises:
+        InputError: it is not such a frame, or has no such strategy.
+    """
+    check_frame("scores", scores, ("strategy", "score", "value"))
+    evidence: dict[str, dict[str, Evidence]] = scores.attrs.get(_EVIDENCE, {})
+    if baseline not in evidence:
+        allowed = f"there are {', '.join(evidence)}" if evidence else "give the frame that score() returned"
+        raise InputError(f"baseline={baseline!r}: there is no such strategy in scores; {allowed}")
+    found = against(evidence, baseline)
+    return pd.DataFrame(
+        [(*key, d.value, d.low, d.high, d.p, holm) for key, (d, holm) in found.items()],
+        columns=["strategy", "score", "difference", "low", "high", "p", "p_holm"],
+    )
 
 
 def compare(scores: pd.DataFrame) -> pd.DataFrame:

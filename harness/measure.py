@@ -2,40 +2,56 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from harness.evidence import Evidence, evidence
 from harness.metrics.base import Corpus, Metric, Score, Tools
 from harness.results import ScoreRecord
 from harness.signature import comparable, differing
-from harness.stats import bootstrap
+from harness.stats import Difference
 
 
-def measure(corpus: Corpus, metrics: Iterable[Metric], tools: Tools) -> list[Score]:
-    """Every score of every metric, in order. A corpus without texts has none."""
-    return [score for metric in metrics for score in metric(corpus, tools)] if corpus.texts else []
+def measure(corpus: Corpus, metrics: Iterable[Metric], tools: Tools) -> list[list[Score]]:
+    """Every score of each metric, in order. A corpus without texts has none."""
+    return [metric(corpus, tools) if corpus.texts else [] for metric in metrics]
 
 
-def record(scores: Sequence[Score], corpus: Corpus, references: Sequence[ScoreRecord] = ()) -> list[ScoreRecord]:
-    """The scores as they are kept, with an interval over prompts where a score can be resampled.
+def record(
+    found: Sequence[Sequence[Score]],
+    corpus: Corpus,
+    references: Sequence[ScoreRecord] = (),
+    gaps: Mapping[str, Difference] | None = None,
+) -> tuple[list[ScoreRecord], list[Evidence]]:
+    """The scores as they are kept, with intervals over prompts, and what these were made from.
 
     Args:
-        scores: from `measure`.
+        found: from `measure`.
         corpus: what they were measured on.
         references: the scores of the references, to stand beside those of the same name.
+        gaps: how far each score is from that of the references (`harness.gap`).
     """
     human = {each.name: each for each in references}
-    records = []
-    for score in scores:
-        beside = human.get(score.name)
-        kept = ScoreRecord.of(score, beside.value if beside else None)
-        if beside and not comparable(score.signature, beside.signature):
-            field, (ours, theirs) = next(iter(differing(score.signature, beside.signature).items()))
-            note = f"not compared with the references, whose {field} is {theirs} and not {ours}"
-            kept = replace(kept, reference=None, notes=(*kept.notes, note))
-        if score.stats is not None and score.combine is not None and not math.isnan(score.value):
-            interval = bootstrap(score.stats, corpus.prompt_ids, score.combine)
-            kept = replace(kept, low=interval.low, high=interval.high, method=interval.method)
-        records.append(kept)
-    return records
+    records, kept = [], []
+    for score in (score for scores in found for score in scores):
+        one = _beside(ScoreRecord.of(score), human.get(score.name))
+        basis = evidence(score, corpus.prompt_ids)
+        if basis is not None:
+            kept.append(basis)
+            interval = basis.interval()
+            one = replace(one, low=interval.low, high=interval.high, method=interval.method)
+        if gaps and (gap := gaps.get(score.name)):
+            one = replace(one, gap=gap.value, gap_low=gap.low, gap_high=gap.high, gap_p=gap.p)
+        records.append(one)
+    return records, kept
+
+
+def _beside(score: ScoreRecord, human: ScoreRecord | None) -> ScoreRecord:
+    """The score with that of the references beside it, if the two may be compared; else with a note why not."""
+    if human is None:
+        return score
+    if comparable(score.signature, human.signature):
+        return replace(score, reference=human.value)
+    field, (ours, theirs) = next(iter(differing(score.signature, human.signature).items()))
+    note = f"not compared with the references, whose {field} is {theirs} and not {ours}"
+    return replace(score, notes=(*score.notes, note))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import InputError, did_you_mean
 from harness.knobs import PositiveCount, Seed, build, check, verify
 from harness.prompts import Prompt
+from harness.report.baseline import choose
 from harness.sweep import Job
 
 if TYPE_CHECKING:
@@ -64,10 +65,13 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     _check_folders(jobs)
     prompts = {key: build(node, "prompts") for key, node in _distinct(jobs, "prompts").items()}
     from harness.models.loading import preflight
+    from harness.scorer import check_scorers
 
     for node in _distinct(jobs, "model").values():
         preflight(node)
     metrics = {key: _metrics(node) for key, node in _distinct(jobs, "metrics").items()}
+    for chosen in metrics.values():
+        check_scorers({f"metrics.{name}": metric for name, metric in chosen.items()})
     wanted = sorted(
         {w for chosen in metrics.values() for m in chosen.values() if (w := getattr(m, "featurizer", None))}
     )
@@ -76,6 +80,7 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
     for node in _distinct(jobs, "report").values():
         verify(node, "report", folder=jobs[0].sweep_folder)
+        choose(labels(jobs), node.get("baseline"))
     engines = {key: build(node, "engine") for key, node in _distinct(jobs, "engine").items()}
     return [
         Plan(

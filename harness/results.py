@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ import yaml
 
 from harness.atomic import replacing, write_json, write_text
 from harness.errors import InputError
+from harness.evidence import Evidence, read_evidence
 from harness.generations import SCHEMA, GenerationWriter, read_generations, write_generations
 from harness.metrics.base import Better, Score
 
@@ -54,6 +55,7 @@ REFERENCE_SCHEMA = pa.schema(
         "logprob": SCHEMA.field("logprob").type,
         "entropy": SCHEMA.field("entropy").type,
         "rank": SCHEMA.field("rank").type,
+        "gap": SCHEMA.field("gap").type,
     }
 )
 
@@ -68,9 +70,15 @@ class ScoreRecord:
     signature: str
     low: float | None = None  # the interval, where one was made
     high: float | None = None
-    method: str | None = None  # how it was made, as `harness.stats` says it: bca, percentile
+    method: str | None = None  # how it was made, as `harness.stats` says it: bca, percentile, jackknife
     notes: tuple[str, ...] = ()
     reference: float | None = None  # the same score of the reference texts; None: they have none
+    # How far it is from the references, where both are measured on as many texts of the same lengths (`harness.gap`),
+    # the interval of that, and the p-value of there being no difference.
+    gap: float | None = None
+    gap_low: float | None = None
+    gap_high: float | None = None
+    gap_p: float | None = None
 
     @classmethod
     def of(cls, score: Score, reference: float | None = None) -> ScoreRecord:
@@ -85,7 +93,7 @@ class References:
     """The reference texts as one model reads them, and their scores."""
 
     label: str  # the row's name in a table: "reference"; "reference pocket-s" where several models read them
-    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, logprob, entropy, rank
+    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, logprob, entropy, rank, gap
     scores: list[ScoreRecord]
 
 
@@ -102,6 +110,7 @@ class JobResult:
     scores: list[ScoreRecord]
     items: pd.DataFrame  # prompt_id, seed, sample, and one column per score that has items
     reference: str | None = None  # the label of the references it is compared with
+    evidence: dict[str, Evidence] = field(default_factory=dict)  # by score: what it can be resampled from
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
@@ -128,7 +137,7 @@ def begin_job(
 ) -> None:
     """Make a job's folder: config.yaml and job.json. What an earlier run left of the job there is deleted."""
     if (folder / "job.json").exists():  # elsewhere a file of such a name is somebody else's
-        for stale in ("scores.json", "items.parquet", "generations.parquet", "provenance.json"):
+        for stale in ("scores.json", "evidence.parquet", "items.parquet", "generations.parquet", "provenance.json"):
             (folder / stale).unlink(missing_ok=True)
     write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     job = {"label": label, "choices": dict(choices), "signature": signature, "reference": reference}
@@ -206,6 +215,7 @@ def read_job(folder: Path) -> JobResult:
             scores=[_record(s) for s in _json(folder / "scores.json")] if (folder / "scores.json").exists() else [],
             items=pq.ParquetFile(items).read().to_pandas() if items.exists() else pd.DataFrame(),
             reference=job["reference"],
+            evidence=read_evidence(folder),
             provenance=_json(folder / "provenance.json") if (folder / "provenance.json").exists() else {},
         )
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError, pa.ArrowException) as error:
@@ -263,9 +273,9 @@ def _plain(score: ScoreRecord) -> dict[str, Any]:
 
 def _record(score: Mapping[str, Any]) -> ScoreRecord:
     value = math.nan if score["value"] is None else float(score["value"])
-    low, high, reference = (None if score[k] is None else float(score[k]) for k in ("low", "high", "reference"))
-    record = ScoreRecord(**score)
-    return replace(record, value=value, low=low, high=high, reference=reference, notes=tuple(score["notes"]))
+    optional = ("low", "high", "reference", "gap", "gap_low", "gap_high", "gap_p")
+    numbers = {key: None if score.get(key) is None else float(score[key]) for key in optional}
+    return ScoreRecord(**{**score, **numbers, "value": value, "notes": tuple(score["notes"])})
 
 
 def _json(path: Path) -> Any:

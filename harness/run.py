@@ -15,7 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from harness.engine import Request, check_room
+from harness.evidence import write_evidence
 from harness.featurizer import Featurizer
+from harness.gap import HumanGap
 from harness.generations import GenerationWriter, read_generations, write_generations
 from harness.knobs import build
 from harness.measure import measure, record
@@ -37,6 +39,7 @@ from harness.results import (
     write_scores,
     write_sweep,
 )
+from harness.scorer import Scorer
 from harness.signature import job_signature
 from harness.texts import corpus, reference_frame, row
 
@@ -63,7 +66,7 @@ def execute(plans: Sequence[Plan]) -> None:
     if len(worlds) > 1:  # models are loaded one after another; a prompt too long for the last is better known now
         for members in worlds.values():
             _world(members)
-    featurizer = _featurizer(plans)
+    featurizer, scorer = _featurizer(plans), Scorer()
     folder = plans[0].job.sweep_folder
     name = plans[0].job.config["name"] or folder.name
     references: list[References] = []
@@ -76,10 +79,10 @@ def execute(plans: Sequence[Plan]) -> None:
         with Progress(f"measuring {world.model.name}", len(members)) as progress:
             for label in dict.fromkeys(p.reference for p in members):
                 same = [p for p in members if p.reference == label]
-                references.append(_measure(world, same, frames, featurizer, progress))
+                references.append(_measure(world, same, frames, featurizer, scorer, progress))
         write_references(folder, references)
     written: Path = build(plans[0].job.config["report"], "report", folder=folder)
-    print_table(read_sweep(folder), written)
+    print_table(read_sweep(folder), written, baseline=plans[0].job.config["report"].get("baseline"))
 
 
 def _world(members: list[Plan]) -> World:
@@ -161,6 +164,7 @@ def _measure(
     plans: Sequence[Plan],
     frames: Mapping[str, pd.DataFrame],
     featurizer: Featurizer | None,
+    scorer: Scorer,
     progress: Progress,
 ) -> References:
     """Measure the jobs that share references, and the references themselves; complete the jobs' folders."""
@@ -170,12 +174,16 @@ def _measure(
         given if given.texts else None,
         featurizer,
         decode=world.model.decode,
+        scorer=scorer,
     )
-    scores = record(measure(given, plans[0].metrics.values(), tools), given)
+    metrics = list(plans[0].metrics.values())
+    of_humans = measure(given, metrics, tools)
+    scores, _ = record(of_humans, given)
+    gap = HumanGap(given, of_humans, metrics, tools)
     for p in plans:
         texts = corpus(frames[p.label])
-        found = measure(texts, p.metrics.values(), tools)
-        write_items(p.job.folder, items_frame(frames[p.label], found))
+        found = measure(texts, metrics, tools)
+        write_items(p.job.folder, items_frame(frames[p.label], [score for each in found for score in each]))
         about = provenance(
             device=str(getattr(world.model, "network", world.model).device),  # on mps the model's rows are elsewhere
             dtype=str(world.model.dtype).removeprefix("torch."),
@@ -184,6 +192,8 @@ def _measure(
             started=world.started,
         )
         write_provenance(p.job.folder, about)
-        write_scores(p.job.folder, record(found, texts, scores))
+        records, evidence = record(found, texts, scores, gap(texts, found))
+        write_evidence(p.job.folder, evidence)
+        write_scores(p.job.folder, records)
         progress.advance()
     return References(plans[0].reference, human, scores)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.metrics.base import Better
+from harness.evidence import Evidence, evidence, write_evidence
+from harness.metrics.base import Better, combined
 from harness.results import (
     References,
     ScoreRecord,
@@ -56,7 +57,9 @@ def rows(heat: float, prompts: Sequence[str], new: int = 32, seed: int = 0, labe
                 "strategy_logprob": np.full(new, np.nan, dtype=np.float32),
                 "entropy": entropy.astype(np.float32),
                 "kept": np.full(new, np.nan, dtype=np.float32),
+                "kept_mass": np.full(new, np.nan, dtype=np.float32),
                 "rank": rng.integers(9, size=new).astype(np.float32),
+                "gap": rng.gamma(2, 0.5, size=new).astype(np.float32),
                 "finish": "length",
                 "score": np.nan,
             }
@@ -88,6 +91,16 @@ def scores(frame: pd.DataFrame, reference: Mapping[str, float] | None = None, **
     ]
 
 
+def basis(frame: pd.DataFrame) -> Evidence:
+    """What the perplexity in `scores` can be resampled from."""
+    stats = np.array([[-np.sum(values), len(values)] for values in frame["logprob"]], dtype=np.float64)
+    found = evidence(
+        combined("perplexity", stats, "exp-ratio", "reference", "perplexity|v:1"), list(frame["prompt_id"])
+    )
+    assert found is not None
+    return found
+
+
 def job(
     folder: Path,
     label: str,
@@ -117,6 +130,7 @@ def job(
     )
     write_generations(folder, frame)
     write_items(folder, frame[["prompt_id", "seed", "sample"]].assign(**{"rep-1": 0.5}))
+    write_evidence(folder, [basis(frame)])
     write_provenance(folder, {"harness": "0.1.0", "python": "3.11", "model": model, "device": "cpu", "git": None})
     write_scores(folder, measured)
     return folder

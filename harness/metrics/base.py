@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal, get_args
+from typing import ClassVar, Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,13 @@ from harness.errors import InputError
 from harness.knobs import check
 from harness.stats import Combine, number
 
+T = TypeVar("T")
+
 Better = Literal["high", "low", "reference"]
 """Which way is better; `reference`: closer to the reference texts is better, as for diversity or perplexity."""
+
+ENDLESS = ("reference", "unknown")
+"""The finish reasons of texts of which nobody can say whether they ended by themselves."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,23 @@ class Corpus:
             raise InputError(f"{asker} needs the {name} of every token, which these texts do not come with")
         return self.values[name]
 
+    def take(self, rows: Sequence[int]) -> Corpus:
+        """The corpus of some of the texts, in the order of `rows`; of all in their order, the corpus itself."""
+        if list(rows) == list(range(len(self.texts))):
+            return self
+
+        def some(column: Sequence[T]) -> list[T]:
+            return [column[i] for i in rows]
+
+        return Corpus(
+            prompt_ids=some(self.prompt_ids),
+            prompts=some(self.prompts),
+            texts=some(self.texts),
+            ends=some(self.ends),
+            tokens=None if self.tokens is None else some(self.tokens),
+            values={name: some(column) for name, column in self.values.items()},
+        )
+
     def cut(self, length: int, decode: Callable[[Sequence[int]], str]) -> Corpus:
         """The corpus with every text cut to its first `length` tokens; `decode` is the model's own."""
         return self.cut_each([length] * len(self.texts), decode)
@@ -58,7 +80,7 @@ class Corpus:
         for i, (whole, length) in enumerate(zip(given, lengths, strict=True)):
             if len(whole) > length:
                 tokens[i], texts[i] = whole[:length], decode(whole[:length])
-                ends[i] = "reference" if ends[i] == "reference" else "length"
+                ends[i] = ends[i] if ends[i] in ENDLESS else "length"
                 for column in values.values():
                     column[i] = column[i][:length]
         return replace(self, texts=texts, tokens=tokens, values=values, ends=ends)
@@ -116,6 +138,10 @@ class Tools:
 
 class Metric(ABC):
     """A metric: a frozen dataclass of knobs, callable on a corpus."""
+
+    # How its distance from the references is measured: with texts cut to the same length pair by pair, with texts as
+    # they are (the length itself), or not at all (MAUVE is a distance already).
+    gap: ClassVar[Literal["matched", "plain", "none"]] = "matched"
 
     def __post_init__(self) -> None:
         """Refuse knobs outside their annotated types and ranges, from Python as from yaml.

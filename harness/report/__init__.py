@@ -9,11 +9,19 @@ from harness.knobs import Count, PositiveCount, checked
 
 
 @checked
-def write(folder: Path, *, prompts: Count = 3, characters: PositiveCount = 600, figures: bool = True) -> Path:
-    """Write table.csv, table.md, table.tex, figures/ and report.md into a sweep's folder.
+def write(
+    folder: Path,
+    *,
+    baseline: str | None = None,
+    prompts: Count = 3,
+    characters: PositiveCount = 600,
+    figures: bool = True,
+) -> Path:
+    """Write table.csv, table.md, table.tex, gaps.csv, figures/ and report.md into a sweep's folder.
 
     Args:
         folder: of a sweep, or of a single job.
+        baseline: the label of the job that the others are tested against; None: the first.
         prompts: how many prompts report.md shows the texts of, all strategies side by side.
         characters: where it cuts a text that is longer.
         figures: False leaves the figures out.
@@ -22,22 +30,23 @@ def write(folder: Path, *, prompts: Count = 3, characters: PositiveCount = 600, 
         The path of report.md.
 
     Raises:
-        InputError: there is no finished job, or a file cannot be read.
+        InputError: there is no finished job, or none of the label `baseline`, or a file cannot be read.
     """
     from harness.atomic import (
         write_text,
     )  # pandas and matplotlib take a second: not before there is something to report
     from harness.report import figures as drawing
-    from harness.report import markdown, writers
+    from harness.report import gaps, markdown, writers
     from harness.report.tables import tabulate
     from harness.results import read_sweep
 
     sweep = read_sweep(folder)
     if not sweep.jobs:
         raise InputError(f"{folder}: none of its {len(sweep.unfinished)} jobs has finished")
-    table = tabulate(sweep.jobs, sweep.references)
+    table = tabulate(sweep.jobs, sweep.references, baseline)
     for kind, to in (("csv", writers.to_csv), ("md", writers.to_markdown), ("tex", writers.to_latex)):
         write_text(folder / f"table.{kind}", to(table))
+    write_text(folder / "gaps.csv", gaps.to_csv(table))
     drawn = drawing.write(folder / "figures", sweep.jobs, sweep.references) if figures else []
     report = folder / "report.md"
     write_text(report, markdown.compose(sweep, table, drawn, prompts, characters))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from harness.report import escape
+from harness.report import escape, gaps, seeds
 from harness.report.figures import Drawing
 from harness.report.tables import Table
 from harness.report.verdict import verdict
-from harness.report.writers import LEGEND, to_markdown
+from harness.report.writers import legend, to_markdown
 from harness.results import JobResult, Sweep
 
 
@@ -30,7 +30,9 @@ def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], prompts: in
         f"# {_question(sweep)}\n\n{_setting(sweep)}",
         escape.code_block(sweep.command, "sh") if sweep.command else "",
         _section("Verdict", verdict(sweep, table)),
-        _section("Scores", f"{to_markdown(table)}\n{LEGEND}.\n\n{_remarks(sweep, table)}"),
+        _section("Scores", f"{to_markdown(table)}\n{legend(table)}.\n\n{_remarks(sweep, table)}"),
+        _section("Distance from the reference texts", gaps.to_markdown(table)),
+        _section("Over seeds", seeds.to_markdown(sweep.jobs, table)),
         _section("Figures", "\n\n".join(map(_figure, drawings))),
         _section("Texts", "\n\n".join(_samples(sweep, prompts, characters))),
         _section("What differs between the jobs", _differences(sweep.jobs)),
@@ -93,9 +95,25 @@ def _remarks(sweep: Sweep, table: Table) -> str:
         for note, labels in notes.items()
     ]
     if any(cell and cell.interval for column in table.columns for cell in column.cells):
-        lines.append("- In brackets: 95% intervals, from resampling the prompts")
+        lines.append(f"- In brackets: 95% intervals ({_methods(table)})")
     lines += [f"- unfinished, not in this report: {escape.code(name)}" for name in sweep.unfinished]
     return "\n".join(lines)
+
+
+def _methods(table: Table) -> str:
+    """How the intervals of the table were made."""
+    said = {
+        "bca": "bootstrap over prompts, bias-corrected and accelerated",
+        "percentile": "bootstrap over prompts, percentile",
+        "jackknife": "jackknife over 20 groups of prompts",
+    }
+    by_method: dict[str, list[str]] = {}
+    for column in table.columns:
+        for cell in column.cells:
+            method = cell.score.method if cell and cell.interval else None
+            if method in said and column.name not in by_method.setdefault(method, []):
+                by_method[method].append(column.name)
+    return "; ".join(f"{said[method]}: {escape.markdown(', '.join(names))}" for method, names in by_method.items())
 
 
 def _figure(drawing: Drawing) -> str:

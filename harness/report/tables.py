@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from harness.evidence import Tests, against
 from harness.metrics.base import Better
+from harness.report.baseline import choose
 from harness.results import JobResult, References, ScoreRecord
 from harness.signature import FREE, differing, parse
 
@@ -16,6 +18,9 @@ MISSING = "–"
 
 FIRST = ("perplexity", "mauve", "rep-4", "loops", "distinct-2", "length", "eos-share")
 """What is shown first where not every score has room."""
+
+ALPHA = 0.05
+"""A difference whose p-value, corrected for the number of tests in the table, is below this is marked."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,12 @@ class Cell:
     value: str
     interval: tuple[str, str] | None
     best: bool = False
+    p: float = math.nan  # of there being no difference from the baseline, after Holm's correction; NaN: no test
+
+    @property
+    def marked(self) -> bool:
+        """Whether the row differs from the baseline by more than chance."""
+        return self.p < ALPHA
 
 
 @dataclass(frozen=True)
@@ -50,6 +61,8 @@ class Table:
     labels: list[str]
     jobs: int  # how many of the rows are jobs
     columns: list[Column]
+    baseline: str = ""  # the job that the others are tested against; "": there are no others
+    tests: int = 0  # how many tests that made, which Holm's correction counts
 
     def frame(self) -> pd.DataFrame:
         """The values, unrounded; NaN where there is none."""
@@ -62,15 +75,40 @@ def table(jobs: Sequence[JobResult], references: Sequence[References] = ()) -> p
     return tabulate(jobs, references).frame()
 
 
-def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = ()) -> Table:
-    """The table of some jobs. Columns come in the order in which the jobs first name them."""
+def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = (), baseline: str | None = None) -> Table:
+    """The table of some jobs. Columns come in the order in which the jobs first name them.
+
+    Args:
+        jobs: the rows.
+        references: the rows below them.
+        baseline: the label of the job that the others are tested against, paired over prompts; None: the first.
+
+    Raises:
+        InputError: there is no such job.
+    """
     everyone: list[JobResult | References] = [*jobs, *(each for each in references if each.scores)]
     rows = [{score.name: score for score in each.scores} for each in everyone]
     names = dict.fromkeys(name for row in rows[: len(jobs)] for name in row)
     labels = [each.label for each in everyone]
     mixed = difference([job.signature for job in jobs])
     columns = [_column(name, [row.get(name) for row in rows], len(jobs), mixed) for name in names]
-    return Table(labels, len(jobs), columns)
+    chosen = choose(labels[: len(jobs)], baseline)
+    tests = _tests(jobs, columns, chosen) if chosen else {}
+    marked = [_with_p(column, labels[: len(jobs)], tests) for column in columns]
+    return Table(labels, len(jobs), marked, chosen, len(tests))
+
+
+def _tests(jobs: Sequence[JobResult], columns: Sequence[Column], baseline: str) -> Tests:
+    """Every job against the baseline, in the columns whose rows may be compared."""
+    ranked = {column.name for column in columns if not column.differs}
+    given = {job.label: {name: e for name, e in job.evidence.items() if name in ranked} for job in jobs}
+    return against(given, baseline)
+
+
+def _with_p(column: Column, labels: Sequence[str], tests: Tests) -> Column:
+    ps = [tests[label, column.name][1] if (label, column.name) in tests else math.nan for label in labels]
+    cells = [replace(cell, p=p) if cell else None for cell, p in zip(column.cells, ps, strict=False)]
+    return replace(column, cells=[*cells, *column.cells[len(cells) :]])
 
 
 def _column(name: str, scores: Sequence[ScoreRecord | None], jobs: int, mixed: str) -> Column:
@@ -105,8 +143,10 @@ def _best(cells: Sequence[Cell]) -> set[tuple[str, float | None]]:
 def distance(score: ScoreRecord) -> float:
     """How far a score is from the best there can be, in its own unit: smaller is better. NaN: it cannot be ranked.
 
-    Closeness to the reference is the absolute difference, which a reader of the table can check.
+    Closeness to the reference is the gap at equal lengths where it was measured, else the plain absolute difference.
     """
+    if score.better == "reference" and score.gap is not None:
+        return abs(score.gap)
     if score.better == "reference":
         return math.nan if score.reference is None else abs(score.value - score.reference)
     return -score.value if score.better == "high" else score.value

@@ -12,21 +12,24 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from harness.report.escape import visible
-from harness.report.tables import FIRST, MISSING, Column, Table, tabulate
+from harness.report.tables import ALPHA, FIRST, MISSING, Column, Table, tabulate
+from harness.report.writers import MARK
 from harness.results import Sweep
 
 _LABEL = 26  # characters that a label gets before it is cut
-_ASCII = str.maketrans({"≈": "~", "↑": "^", "↓": "v", "–": "-", "…": "."})
+_ASCII = str.maketrans({"≈": "~", "↑": "^", "↓": "v", "–": "-", "…": ".", "†": "+"})
 
 
-def print_table(sweep: Sweep, report: Path | None = None, console: Console | None = None) -> None:
+def print_table(
+    sweep: Sweep, report: Path | None = None, console: Console | None = None, baseline: str | None = None
+) -> None:
     """Print the scores of a sweep, as many as fit, and where its report is.
 
     A sweep of one job prints a row per score; otherwise a row per job, of the scores in `FIRST` and then the others. On
     a terminal that does not speak Unicode, what it cannot show is replaced.
     """
     console = console or Console()
-    table = tabulate(sweep.jobs, sweep.references)
+    table = tabulate(sweep.jobs, sweep.references, baseline)
     left = 0
     if table.jobs == 1:
         console.print(_tall(table, console))
@@ -35,6 +38,11 @@ def print_table(sweep: Sweep, report: Path | None = None, console: Console | Non
         console.print(grid)
     if table.jobs > 1:
         console.print(_text("* best: closest to the reference (≈), highest (↑), lowest (↓)", console, "dim"))
+    if any(cell and cell.marked for column in table.columns for cell in column.cells):
+        said = (
+            f"{MARK} differs from {visible(table.baseline)} by more than chance (p < {ALPHA} after Holm's correction)"
+        )
+        console.print(_text(said, console, "dim"))
     if left:
         console.print(_text(f"{left} more {'score' if left == 1 else 'scores'} in table.md", console, "dim"))
     for column in table.columns:
@@ -86,7 +94,7 @@ def _grid(table: Table, columns: Sequence[Column], console: Console) -> Grid:
 
 def _value(column: Column, row: int) -> str:
     cell = column.cells[row]
-    return MISSING if cell is None else cell.value + "*" * cell.best
+    return MISSING if cell is None else cell.value + "*" * cell.best + MARK * cell.marked
 
 
 def _short(label: str) -> str:

@@ -59,7 +59,7 @@ def _ties(column: Column) -> int:
 def _is_clear(column: Column, jobs: int) -> bool:
     """Whether the far end of the best interval is closer to the reference than the near end of any other job's.
 
-    It takes the reference's value as certain and the intervals as independent, so it is no test of the difference.
+    It takes the intervals as independent, so it is no test of the difference.
     """
     cells = [cell for cell in column.cells[:jobs] if cell]
     ends = [_distances(cell.score) for cell in cells]
@@ -70,6 +70,9 @@ def _is_clear(column: Column, jobs: int) -> bool:
 
 def _distances(score: ScoreRecord) -> tuple[float, float]:
     """How near to the reference and how far from it the interval of a score reaches; without one, anywhere."""
+    if score.gap_low is not None and score.gap_high is not None and not math.isnan(score.gap_low):
+        ends = sorted((abs(score.gap_low), abs(score.gap_high)))
+        return (0.0 if score.gap_low <= 0 <= score.gap_high else ends[0]), ends[1]
     if score.low is None or score.high is None or score.reference is None:
         return 0.0, math.inf
     ends = sorted((abs(score.low - score.reference), abs(score.high - score.reference)))

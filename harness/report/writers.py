@@ -4,42 +4,62 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 
 from harness.report import escape
-from harness.report.tables import MISSING, Cell, Table
+from harness.report.tables import ALPHA, MISSING, Cell, Table
 
 _TEX_ARROWS = {"≈": r"$\approx$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
 
-LEGEND = "≈ closer to the reference is better, ↑ higher, ↓ lower; in bold the best of each column"
+MARK = "†"
+
+
+def legend(table: Table) -> str:
+    """What the arrows, the bold print and the marks mean, in one line of Markdown."""
+    said = "≈ closer to the reference is better, ↑ higher, ↓ lower; in bold the best of each column"
+    if not table.tests:
+        return said
+    tests = f"{table.tests} test{'s' * (table.tests > 1)}"
+    return (
+        f"{said}; {MARK} differs from {escape.markdown(table.baseline)}, paired over prompts "
+        f"(p < {ALPHA} after Holm's correction for {tests})"
+    )
 
 
 def to_csv(table: Table) -> str:
-    """Comma-separated values: a column per score, and `NAME low` and `NAME high` beside it where it has intervals."""
+    """Comma-separated values: a column per score, beside it `NAME low` and `NAME high` where it has intervals.
+
+    `NAME p` follows where jobs were tested against the baseline: after Holm's correction over the table.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    columns = [(column, any(cell and cell.interval for cell in column.cells)) for column in table.columns]
-    writer.writerow(
-        ["strategy", *(f"{c.name}{end}" for c, has in columns for end in (("", " low", " high") if has else ("",)))]
-    )
-    for row, label in enumerate(table.labels):
-        values = [label]
-        for column, has in columns:
-            cell = column.cells[row]
+    heads = ["strategy"]
+    rows = [[label] for label in table.labels]
+    for column in table.columns:
+        intervals = any(cell and cell.interval for cell in column.cells)
+        tested = any(cell and not math.isnan(cell.p) for cell in column.cells)
+        ends = [*([" low", " high"] if intervals else []), *([" p"] if tested else [])]
+        heads += [f"{column.name}{end}" for end in ("", *ends)]
+        for values, cell in zip(rows, column.cells, strict=True):
             values.append(cell.value if cell else "")
-            if has:
+            if intervals:
                 values += cell.interval if cell and cell.interval else ("", "")
-        writer.writerow(values)
+            if tested:
+                values.append(f"{cell.p:.2g}" if cell and not math.isnan(cell.p) else "")
+    writer.writerow(heads)
+    writer.writerows(rows)
     return text.getvalue()
 
 
 def to_markdown(table: Table) -> str:
-    """A GitHub-flavoured Markdown table; best in bold, references in italics."""
+    """A GitHub-flavoured Markdown table; best in bold, references in italics, marks as in `legend`."""
 
     def show(cell: Cell | None) -> str:
         if cell is None:
             return MISSING
         interval = f" ({cell.interval[0]}–{cell.interval[1]})" if cell.interval else ""
-        return f"**{cell.value}**{interval}" if cell.best else f"{cell.value}{interval}"
+        mark = MARK if cell.marked else ""
+        return f"**{cell.value}**{mark}{interval}" if cell.best else f"{cell.value}{mark}{interval}"
 
     lines = ["| strategy | " + " | ".join(f"{escape.markdown(c.name)} {c.arrow}" for c in table.columns) + " |"]
     lines.append("|:--|" + "--:|" * len(table.columns))
@@ -51,13 +71,14 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular; best in bold, references below a rule."""
+    """A booktabs tabular; best in bold, references below a rule, marks as in `legend`."""
 
     def show(cell: Cell | None) -> str:
         if cell is None:
             return "--"
         interval = rf" {{\scriptsize({cell.interval[0]}--{cell.interval[1]})}}" if cell.interval else ""
-        return rf"\textbf{{{cell.value}}}{interval}" if cell.best else f"{cell.value}{interval}"
+        mark = r"$^\dagger$" if cell.marked else ""
+        return rf"\textbf{{{cell.value}}}{mark}{interval}" if cell.best else f"{cell.value}{mark}{interval}"
 
     def line(*cells: str) -> str:
         return "  " + " & ".join(cells) + r" \\"

@@ -6,6 +6,7 @@ import csv
 import io
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.metrics.base import Better
+from harness.errors import InputError
+from harness.evidence import evidence
+from harness.metrics.base import Better, mean_of
 from harness.report import writers
 from harness.report.tables import Table, decimals, difference, number, table, tabulate
+from harness.report.writers import legend
 from harness.results import JobResult, References, ScoreRecord, read_sweep
 from tests import sweeps
 
@@ -84,6 +88,65 @@ def test_rows_with_other_signatures_are_not_ranked() -> None:
 )
 def test_the_field_that_differs_is_named(signatures: list[str], said: str) -> None:
     assert difference(signatures) == said
+
+
+def comparison(means: dict[str, float], baseline: str | None = None, prompts: int = 60) -> Table:
+    """Jobs with one score of these means over the same prompts."""
+    rng = np.random.default_rng(0)
+    jobs = []
+    for label, centre in means.items():
+        score = mean_of("x", rng.normal(centre, size=prompts), "high", "x|v:1")
+        basis = evidence(score, [f"p{i}" for i in range(prompts)])
+        assert basis is not None
+        jobs.append(replace(job(label, ScoreRecord.of(score)), evidence={"x": basis}))
+    return tabulate(jobs, baseline=baseline)
+
+
+def test_rows_that_differ_from_the_baseline_are_marked() -> None:
+    made = comparison({"a": 0.0, "b": 0.05, "c": 3.0})
+    assert (made.baseline, made.tests) == ("a", 2)
+    assert [bool(cell and cell.marked) for cell in made.columns[0].cells] == [False, False, True]
+    assert "†" in writers.to_markdown(made).splitlines()[4]
+    assert "†" not in writers.to_markdown(made).splitlines()[3]
+    assert writers.to_latex(made).count("dagger") == 1
+    assert "† differs from a, paired over prompts (p < 0.05 after Holm's correction for 2 tests)" in legend(made)
+    header, *rows = csv.reader(io.StringIO(writers.to_csv(made)))
+    assert header == ["strategy", "x", "x p"]
+    assert rows[0][2] == ""
+    assert float(rows[2][2]) < 0.01 < float(rows[1][2])
+
+
+def test_the_baseline_can_be_chosen() -> None:
+    made = comparison({"a": 0.0, "b": 0.05, "c": 3.0}, "c")
+    assert [bool(cell and cell.marked) for cell in made.columns[0].cells] == [True, True, False]
+    with pytest.raises(InputError, match=r"report\.baseline='d': there is no such job"):
+        comparison({"a": 0.0, "b": 1.0}, "d")
+
+
+def test_one_job_is_not_tested() -> None:
+    made = comparison({"a": 0.0})
+    assert (made.baseline, made.tests) == ("", 0)
+    assert "†" not in legend(made)
+
+
+def test_what_may_not_be_ranked_is_not_tested() -> None:
+    jobs = comparison({"a": 0.0, "b": 3.0})
+    assert jobs.tests == 1
+    rng = np.random.default_rng(0)
+    other = []
+    for label, unit in (("a", "words"), ("b", "model-tokens")):
+        score = mean_of("x", rng.normal(size=30), "high", f"x|unit:{unit}|v:1")
+        basis = evidence(score, [f"p{i}" for i in range(30)])
+        assert basis is not None
+        other.append(replace(job(label, ScoreRecord.of(score)), evidence={"x": basis}))
+    assert tabulate(other).tests == 0
+
+
+def test_closeness_is_measured_at_equal_lengths_where_it_was() -> None:
+    far = replace(record(0.5), gap=0.3)
+    near = replace(record(0.9), gap=-0.1)
+    column = tabulate([job("a", far), job("b", near)]).columns[0]
+    assert [bool(cell and cell.best) for cell in column.cells] == [False, True]
 
 
 def test_scores_that_some_jobs_lack_are_left_blank() -> None:

@@ -1,0 +1,141 @@
+"""What a score can be resampled from, kept beside the score so that a report made later can compare any two jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2s
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import jackknife, stats
+from harness.metrics.base import Score
+from harness.stats import Difference, Interval
+
+LEFT_OUT = "left-out"
+"""The kind of evidence that `harness.jackknife` works on; the other kinds are those of `harness.stats.Combine`."""
+
+_FILE = "evidence.parquet"
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """The summands of one score, by prompt; or the score without each group of prompts."""
+
+    score: str
+    value: float
+    kind: str  # how the values combine: a `stats.Combine`, or `LEFT_OUT`
+    units: NDArray[np.str_]  # [n] the prompt that each row of `values` belongs to; of `LEFT_OUT`: the groups' numbers
+    values: NDArray[np.float64]  # [n, k]
+    prompts: str  # a hash of the prompts: evidence can be paired where it is equal
+    noise: float = 0.0  # variance that the prompts have no part in
+
+    def interval(self) -> Interval:
+        """The 95% interval: by bootstrap over prompts, or by the jackknife over groups of them."""
+        if self.kind == LEFT_OUT:
+            return jackknife.interval(self.value, self.values[:, 0], self.noise)
+        return stats.bootstrap(self.values, self.units.tolist(), self.kind)  # type: ignore[arg-type]
+
+    def minus(self, other: Evidence) -> Difference | None:
+        """The paired difference; None where the two cannot be paired: other prompts, or another kind of number."""
+        if (self.kind, self.prompts) != (other.kind, other.prompts) or self.values.shape[1:] != other.values.shape[1:]:
+            return None
+        if self.kind == LEFT_OUT:
+            pair = (self.value, self.values[:, 0], other.value, other.values[:, 0])
+            return jackknife.difference(*pair, self.noise + other.noise)
+        clusters = self.units.tolist(), other.units.tolist()
+        return stats.paired(self.values, other.values, clusters[0], self.kind, clusters_b=clusters[1])  # type: ignore[arg-type]
+
+
+def evidence(score: Score, prompt_ids: Sequence[str]) -> Evidence | None:
+    """That of a score measured on texts of these prompts; None where it has none, or no value.
+
+    Summands are added up by prompt, which is all that resampling of prompts needs; a median needs every item.
+    """
+    about: dict[str, Any] = {"score": score.name, "value": float(score.value), "prompts": _digest(prompt_ids)}
+    if np.isnan(score.value):
+        return None
+    if score.left_out is not None:
+        units = np.arange(len(score.left_out)).astype(np.str_)
+        return Evidence(kind=LEFT_OUT, units=units, values=score.left_out[:, None], noise=score.noise, **about)
+    if score.stats is None or score.combine is None:
+        return None
+    ids = np.asarray(prompt_ids, dtype=np.str_)
+    if score.combine == "median":
+        return Evidence(kind=score.combine, units=ids, values=score.stats, **about)
+    names, place = np.unique(ids, return_inverse=True)
+    sums = np.zeros((len(names), score.stats.shape[1]))
+    np.add.at(sums, place, score.stats)
+    return Evidence(kind=score.combine, units=names, values=sums, **about)
+
+
+def _digest(prompt_ids: Sequence[str]) -> str:
+    return blake2s("\0".join(sorted(set(prompt_ids))).encode(), digest_size=8).hexdigest()
+
+
+Tests = dict[tuple[str, str], tuple[Difference, float]]
+"""(label, score) -> that job minus another, and the p-value after correction."""
+
+
+def against(given: Mapping[str, Mapping[str, Evidence]], baseline: str) -> Tests:
+    """Every job minus the baseline in every score that both have, p-values with Holm's correction over all of them.
+
+    Args:
+        given: the evidence of each job, by score.
+        baseline: one of the jobs.
+    """
+    base = given[baseline]
+    pairs = {
+        (label, name): difference
+        for label, scores in given.items()
+        if label != baseline
+        for name in scores
+        if name in base and (difference := scores[name].minus(base[name])) is not None
+    }
+    adjusted = stats.holm([difference.p for difference in pairs.values()])
+    return {key: (pairs[key], float(p)) for key, p in zip(pairs, adjusted, strict=True)}
+
+
+def write_evidence(folder: Path, given: Iterable[Evidence]) -> None:
+    """Write evidence.parquet: a row per score and unit."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from harness.atomic import replacing
+
+    rows = [(e, unit, value) for e in given for unit, value in zip(e.units, e.values, strict=True)]
+    columns = {
+        "score": pa.array([e.score for e, _, _ in rows], pa.string()),
+        "value": pa.array([e.value for e, _, _ in rows], pa.float64()),
+        "kind": pa.array([e.kind for e, _, _ in rows], pa.string()),
+        "prompts": pa.array([e.prompts for e, _, _ in rows], pa.string()),
+        "noise": pa.array([e.noise for e, _, _ in rows], pa.float64()),
+        "unit": pa.array([str(unit) for _, unit, _ in rows], pa.string()),
+        "values": pa.array([value for _, _, value in rows], pa.list_(pa.float64())),
+    }
+    with replacing(folder / _FILE) as temporary:
+        pq.write_table(pa.table(columns), temporary)
+
+
+def read_evidence(folder: Path) -> dict[str, Evidence]:
+    """Score -> its evidence; empty where a run of an older version left none."""
+    import pyarrow.parquet as pq
+
+    if not (folder / _FILE).exists():
+        return {}
+    frame = pq.ParquetFile(folder / _FILE).read().to_pandas()
+    return {
+        str(score): Evidence(
+            score=str(score),
+            value=float(rows["value"].iloc[0]),
+            kind=str(rows["kind"].iloc[0]),
+            units=rows["unit"].to_numpy(dtype=np.str_),
+            values=np.stack(rows["values"].to_list()).astype(np.float64),
+            prompts=str(rows["prompts"].iloc[0]),
+            noise=float(rows["noise"].iloc[0]),
+        )
+        for score, rows in frame.groupby("score", sort=False)
+    }

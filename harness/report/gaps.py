@@ -1,0 +1,97 @@
+"""How far each job is from the reference texts: a table of differences, measured at equal lengths."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+
+from harness.report import escape
+from harness.report.tables import ALPHA, MISSING, Column, Table, decimals, number
+from harness.report.writers import MARK
+from harness.results import ScoreRecord
+from harness.stats import holm
+
+
+def to_markdown(table: Table) -> str:
+    """One row per job, one column per score that has a gap; "" where none has.
+
+    A gap is signed: above 0 the job has more of it than the references. Marked are those that chance does not explain,
+    after Holm's correction over the table.
+    """
+    columns = [column for column in table.columns if any(_gaps(column, table.jobs))]
+    if not columns:
+        return ""
+    adjusted = _adjusted(columns, table.jobs)
+    lines = ["| strategy | " + " | ".join(escape.markdown(column.name) for column in columns) + " |"]
+    lines.append("|:--|" + "--:|" * len(columns))
+    for row, label in enumerate(table.labels[: table.jobs]):
+        cells = [_shown(column, row, adjusted.get((column.name, row), math.nan)) for column in columns]
+        lines.append("| " + " | ".join([escape.markdown(label), *cells]) + " |")
+    said = (
+        f"Job minus references, one text per prompt, each pair cut to the shorter of the two (lengths themselves are "
+        f"not); {MARK} more than chance explains (p < {ALPHA}, Holm's correction for {len(adjusted)} tests)."
+    )
+    return "\n".join(lines) + f"\n\n{said}"
+
+
+def to_csv(table: Table) -> str:
+    """One line per job and score that has a gap: strategy, score, gap, low, high, p, p after Holm's correction."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["strategy", "score", "gap", "low", "high", "p", "p holm"])
+    adjusted = _adjusted(table.columns, table.jobs)
+    for column in table.columns:
+        for row, score in enumerate(_gaps(column, table.jobs)):
+            if score is not None and score.gap is not None:
+                digits = _digits(column, score)
+                numbers = [_number(v, digits) for v in (score.gap, score.gap_low, score.gap_high)]
+                ps = [_p(score.gap_p), _p(adjusted.get((column.name, row)))]
+                writer.writerow([table.labels[row], column.name, *numbers, *ps])
+    return text.getvalue()
+
+
+def _gaps(column: Column, jobs: int) -> Iterator[ScoreRecord | None]:
+    for cell in column.cells[:jobs]:
+        yield cell.score if cell and cell.score.gap is not None and math.isfinite(cell.score.gap) else None
+
+
+def _adjusted(columns: list[Column], jobs: int) -> dict[tuple[str, int], float]:
+    """(score, row) -> the p-value of its gap after Holm's correction over all of them."""
+    found = {
+        (column.name, row): score.gap_p
+        for column in columns
+        for row, score in enumerate(_gaps(column, jobs))
+        if score is not None and score.gap_p is not None and not math.isnan(score.gap_p)
+    }
+    return dict(zip(found, map(float, holm(list(found.values()))), strict=True))
+
+
+def _digits(column: Column, score: ScoreRecord) -> int:
+    """As many as the table shows of the scores themselves, so that a gap can be checked against it."""
+    scale = max((abs(c.score.value) for c in column.cells if c and math.isfinite(c.score.value)), default=1.0)
+    return decimals(score.value, scale)
+
+
+def _shown(column: Column, row: int, p: float) -> str:
+    cell = column.cells[row]
+    score = cell.score if cell else None
+    if score is None or score.gap is None or not math.isfinite(score.gap):
+        return MISSING
+    digits = _digits(column, score)
+    interval = f" ({_number(score.gap_low, digits)} to {_number(score.gap_high, digits)})"
+    known = score.gap_low is not None and not math.isnan(score.gap_low)
+    return f"{_number(score.gap, digits)}{MARK if p < ALPHA else ''}{interval if known else ''}"
+
+
+def _number(value: float | None, digits: int) -> str:
+    """With its sign, unless it is shown as 0."""
+    if value is None or math.isnan(value):
+        return ""
+    shown = number(value, digits)
+    return shown if shown.startswith("-") or not shown.strip("0.") else f"+{shown}"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:.2g}"
