@@ -80,10 +80,12 @@ def _twice(values: Iterable[Any]) -> Any:
 
 
 def check_frame(what: str, frame: Any, columns: Sequence[str], *, empty: bool = False) -> None:
-    """Raise InputError for what is no frame, has no rows, or lacks a column."""
+    """Raise InputError for what is no frame, has no rows, lacks a column, or has a `text` that is none."""
     if not isinstance(frame, pd.DataFrame):
         raise InputError(f"{what}={frame!r:.60}: must be a pandas frame")
     if frame.empty and not empty:
         raise InputError(f"there are no {what}")
     if missing := [name for name in columns if name not in frame]:
         raise InputError(f"{what}: the frame has no column {', '.join(missing)}")
+    if "text" in columns and (wrong := [each for each in frame["text"] if not isinstance(each, str)]):
+        raise InputError(f"{what}: the text {wrong[0]!r:.60} ({type(wrong[0]).__name__}) must be a string")

@@ -29,14 +29,14 @@ class Evidence:
     value: float
     kind: str  # how the values combine: a `stats.Combine`, or `LEFT_OUT`
     units: NDArray[np.str_]  # [n] the prompt that each row of `values` belongs to; of `LEFT_OUT`: the groups' numbers
-    values: NDArray[np.float64]  # [n, k]
+    values: NDArray[np.float64]  # [n, k]; of `LEFT_OUT`: the number without the group, and the prompts in it
     prompts: str  # a hash of the prompts: evidence can be paired where it is equal
     noise: float = 0.0  # variance that the prompts have no part in
 
     def interval(self) -> Interval:
         """The 95% interval: by bootstrap over prompts, or by the jackknife over groups of them."""
         if self.kind == LEFT_OUT:
-            return jackknife.interval(self.value, self.values[:, 0], self.noise)
+            return jackknife.interval(self.value, self.values[:, 0], self.values[:, 1], self.noise)
         return stats.bootstrap(self.values, self.units.tolist(), self.kind)  # type: ignore[arg-type]
 
     def minus(self, other: Evidence) -> Difference | None:
@@ -45,7 +45,7 @@ class Evidence:
             return None
         if self.kind == LEFT_OUT:
             pair = (self.value, self.values[:, 0], other.value, other.values[:, 0])
-            return jackknife.difference(*pair, self.noise + other.noise)
+            return jackknife.difference(*pair, self.values[:, 1], self.noise + other.noise)
         clusters = self.units.tolist(), other.units.tolist()
         return stats.paired(self.values, other.values, clusters[0], self.kind, clusters_b=clusters[1])  # type: ignore[arg-type]
 
@@ -60,7 +60,8 @@ def evidence(score: Score, prompt_ids: Sequence[str]) -> Evidence | None:
         return None
     if score.left_out is not None:
         units = np.arange(len(score.left_out)).astype(np.str_)
-        return Evidence(kind=LEFT_OUT, units=units, values=score.left_out[:, None], noise=score.noise, **about)
+        values = np.stack([score.left_out, jackknife.sizes(prompt_ids)], axis=1)
+        return Evidence(kind=LEFT_OUT, units=units, values=values, noise=score.noise, **about)
     if score.stats is None or score.combine is None:
         return None
     ids = np.asarray(prompt_ids, dtype=np.str_)

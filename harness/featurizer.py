@@ -13,7 +13,6 @@ from harness.errors import InputError, did_you_mean
 from harness.metrics.base import Corpus
 from harness.models.base import LanguageModel
 from harness.models.loading import load, preflight
-from harness.models.scoring import features
 from harness.progress import say
 
 
@@ -79,6 +78,8 @@ class Featurizer:
 
     def __call__(self, corpus: Corpus) -> NDArray[np.float32]:
         """[texts, d_model] the last hidden state at the last token of every text, tokenised by the featurizer's own."""
+        from harness.models.scoring import features  # imports torch
+
         key = tuple(corpus.texts)
         if key not in self._known:
             limit = self.model.context

@@ -23,12 +23,14 @@ SCHEMA = pa.schema(
         "seed": pa.int64(),
         "sample": pa.int32(),
         "text": pa.string(),  # the continuation alone, special tokens left out
-        "tokens": pa.list_(pa.int32()),  # a closing eos included; the five lists below are as long
+        "tokens": pa.list_(pa.int32()),  # a closing eos included; the seven lists below are as long
         "logprob": _FLOATS,
         "strategy_logprob": _FLOATS,  # null for searches
         "entropy": _FLOATS,
         "kept": _FLOATS,  # null for searches
+        "kept_mass": _FLOATS,  # null for searches
         "rank": _FLOATS,
+        "gap": _FLOATS,
         "finish": pa.string(),  # eos, length, context
         "score": pa.float64(),  # what a search ranked its hypotheses by; null for sampling
     }

@@ -92,7 +92,7 @@ class Group:
         if move.parents is not None:
             self.node, self.history = self.node[move.parents], self.history[move.parents]
             self.values = self.values[move.parents]
-        now = token_values(nodes, self.node, move.tokens, move.logprobs, move.kept)
+        now = token_values(nodes, self.node, move.tokens, move.logprobs, move.kept, move.kept_mass)
         self.history = torch.cat([self.history, move.tokens[:, None]], 1)
         self.values = torch.cat([self.values, now[:, None]], 1)
         self.step += 1

@@ -96,6 +96,24 @@ class Nodes:
             entropy[rows] = mass[rows] - _sums(below.mul_(probabilities))
         return mass, entropy
 
+    @cached_property
+    def gap(self) -> Tensor:
+        """[nodes] the largest logit minus the second largest: 0 for a tie, inf where only one token is possible.
+
+        From the sorted prefix where there is one. Else the two largest are looked for in those two blocks of 64 that
+        have the largest maxima: 8 µs a row of 50,257, where `topk(2)` takes 66.
+        """
+        if "prefix" in self.__dict__:
+            largest = self.prefix.values[:, :2]
+        else:
+            near, even = self.logits, self.vocab // 64 * 64
+            if even >= 128:
+                blocks = self.logits[:, :even].view(len(self), even // 64, 64)
+                two = blocks.amax(-1).topk(2).indices
+                near = torch.cat([blocks.gather(1, two[..., None].expand(-1, -1, 64)).flatten(1), near[:, even:]], 1)
+            largest = near.topk(min(2, self.vocab)).values
+        return largest[:, 0] - largest[:, 1] if self.vocab > 1 else torch.full_like(self.peak, torch.inf)
+
     @property
     def first(self) -> int:
         """How many tokens `prefix` has: `PREFIX`, or all of a small vocabulary."""

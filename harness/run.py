@@ -7,7 +7,7 @@ measured, the comparison at the end.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2s
 from pathlib import Path
@@ -21,7 +21,7 @@ from harness.gap import HumanGap
 from harness.generations import GenerationWriter, read_generations, write_generations
 from harness.knobs import build
 from harness.measure import measure, record
-from harness.metrics.base import Corpus, Tools
+from harness.metrics.base import Tools
 from harness.models.base import LanguageModel
 from harness.models.loading import load
 from harness.plan import Plan, command
@@ -169,7 +169,7 @@ def _measure(
 ) -> References:
     """Measure the jobs that share references, and the references themselves; complete the jobs' folders."""
     human = reference_frame(world.model, plans[0].prompts, plans[0].max_new_tokens)
-    given: Corpus = corpus(human)
+    given = replace(corpus(human), limit=plans[0].max_new_tokens)
     tools = Tools(
         given if given.texts else None,
         featurizer,
@@ -181,7 +181,7 @@ def _measure(
     scores, _ = record(of_humans, given)
     gap = HumanGap(given, of_humans, metrics, tools)
     for p in plans:
-        texts = corpus(frames[p.label])
+        texts = replace(corpus(frames[p.label]), limit=p.max_new_tokens)
         found = measure(texts, metrics, tools)
         write_items(p.job.folder, items_frame(frames[p.label], [score for each in found for score in each]))
         about = provenance(

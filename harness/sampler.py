@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -124,6 +125,15 @@ class Ranked:
 Monotone = Callable[[Ranked], Ranked]
 
 
+class Drawn(NamedTuple):
+    """What `draw` finds for every row."""
+
+    tokens: Tensor  # [rows] int64
+    logprobs: Tensor  # [rows] float64 log-probability of the token
+    possible: Tensor  # [rows] how many tokens were possible
+    mass: Tensor  # [rows] float64 probability of all of these under the model's own distribution
+
+
 def tempered(values: Tensor, temperature: float) -> Tensor:
     """Float64 logits below a peak of 0, divided by a temperature; both limits exact."""
     if temperature == 0.0:
@@ -134,8 +144,13 @@ def tempered(values: Tensor, temperature: float) -> Tensor:
 
 
 def draw(
-    nodes: Nodes, node: Tensor, uniform: Tensor, transforms: Sequence[Monotone] = (), first: int | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
+    nodes: Nodes,
+    node: Tensor,
+    uniform: Tensor,
+    transforms: Sequence[Monotone] = (),
+    first: int | None = None,
+    own: tuple[Nodes, Tensor] | None = None,
+) -> Drawn:
     """The token whose slice of the sorted cdf holds the draw.
 
     Args:
@@ -144,9 +159,7 @@ def draw(
         uniform: [rows] float64 in [0, 1).
         transforms: from left to right, what changes the distribution without changing the order of the tokens.
         first: how many tokens to sort at first. The result does not depend on it: all of them is the definition.
-
-    Returns:
-        [rows] tokens, [rows] float64 log-probabilities, [rows] how many tokens were possible.
+        own: the model's logits and [rows] which of them each row has, where `nodes` are something else.
 
     Raises:
         InputError: the logits of a row are no numbers, or a transform has forbidden every token.
@@ -156,21 +169,59 @@ def draw(
             "the logits of a row are no numbers, or all -inf: the model made them so, or a transform forbade all "
             "tokens; a transform has to leave at least one"
         )
-    tokens, possible = torch.empty_like(node), torch.empty_like(node)
-    logprobs = torch.empty_like(uniform)
+    found = Drawn(torch.empty_like(node), torch.empty_like(uniform), torch.empty_like(node), torch.empty_like(uniform))
     waiting = torch.arange(len(node), device=node.device)
     for k in _ladder(nodes, first):
-        ranked = Ranked.of(nodes, node[waiting], k)
+        start = ranked = Ranked.of(nodes, node[waiting], k)
         for transform in transforms:
             ranked = transform(ranked)
         token, logprob, count, sure = ranked.pick(uniform[waiting])
-        tokens[waiting], logprobs[waiting], possible[waiting] = token, logprob, count
+        model = own and (own[0], own[1][waiting])
+        mass, known = _mass(start, count, model, truncated=ranked.tail is None)
+        for column, values in zip(found, (token, logprob, count, mass), strict=True):
+            column[waiting] = values
         if k == nodes.vocab:
             break
-        waiting = waiting[~sure]
+        waiting = waiting[~(sure & known)]
         if not len(waiting):
             break
-    return tokens, logprobs, possible
+    return found
+
+
+def _mass(
+    start: Ranked, possible: Tensor, own: tuple[Nodes, Tensor] | None, *, truncated: bool
+) -> tuple[Tensor, Tensor]:
+    """What the model's own distribution gives the possible tokens, and whether the start holds all that decides it.
+
+    Args:
+        start: the rows before any transform.
+        possible: [rows] how many tokens are possible after them.
+        own: the model's logits and [rows] which of them each row has; None: those that were ranked.
+        truncated: whether only the first of the start's tokens are possible; else all that were before.
+
+    Returns:
+        [rows] float64 probabilities, at most 1; [rows] bool.
+    """
+    assert start.tail is not None
+    nodes, node, sure = start.tail.nodes, start.tail.node, start.sure
+    if truncated:
+        count = int(possible.max())
+        if own is None:
+            logprobs = start.values[:, :count] - nodes.log_mass[node, None].double()
+        else:
+            logprobs = own[0].logprob(own[1][:, None], start.tokens[:, :count]).double()
+            sure = possible <= start.certain  # tokens that a transform made equal differ in the model's own logits
+        ends = logprobs.exp().cumsum(-1)
+        return ends.gather(1, possible[:, None] - 1)[:, 0].clamp_(max=1.0), sure
+    mass = torch.ones(len(node), dtype=torch.float64, device=node.device)
+    if own is not None:
+        fewer = (possible < nodes.vocab).nonzero()[:, 0]  # something other than the monotone transforms forbade some
+        for rows in chunks(nodes.logits, len(fewer)):
+            at = fewer[rows]
+            weights = own[0].logits[own[1][at]].softmax(-1, dtype=torch.float64)
+            weights[nodes.logits[node[at]] == -torch.inf] = 0.0
+            mass[at] = weights.cumsum(-1)[:, -1].clamp_(max=1.0)
+    return mass, sure
 
 
 def _ladder(nodes: Nodes, first: int | None) -> list[int]:

@@ -1,62 +1,41 @@
-"""Intervals and tests by resampling prompts. Knows no metric: only statistics per text and how their sums combine.
+"""Intervals and tests by resampling prompts. Knows no metric: only statistics per text and how they combine.
 
-A number is `combine(stats.sum(axis=0))`, with `stats` [texts, k]. Texts of one prompt are alike, so prompts are
-resampled and the texts of a prompt stay together (the cluster bootstrap); two strategies are compared on the same
-resampled prompts.
+A number is made of `stats` [texts, k] as `Combine` says. Texts of one prompt are alike, so prompts are resampled and
+the texts of a prompt stay together (the cluster bootstrap); two strategies are compared on the same prompts. What each
+method is worth at 30 to 1,000 prompts is measured in experiments/statistics.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from harness import shares
+from harness.bca import bounds
+from harness.combines import COMBINES, Combine, complements, exp_ratio, number, ratio
+from harness.resampling import resampled_medians, resampled_sums
+from harness.swapping import swap_p
+
+__all__ = [
+    "COMBINES",
+    "Combine",
+    "Difference",
+    "Interval",
+    "bootstrap",
+    "complements",
+    "exp_ratio",
+    "holm",
+    "number",
+    "paired",
+    "ratio",
+]
+
 Floats = NDArray[np.float64]
-Combine = Literal["ratio", "exp-ratio", "complements", "median"]
-"""How a number is made of the [texts, k] summands of its texts. Result files hold the name.
-
-- `ratio`: sum of the first / sum of the second. A mean is (item, 1), a micro average (numerator, denominator).
-- `exp-ratio`: exp of that.
-- `complements`: the product over j of 1 - sum of column 2j / sum of column 2j + 1; columns 0 and 1 are j = 0.
-- `median`: of the items in the only column; NaN has no value.
-"""
-Method = Literal["bca", "percentile"]
-
-
-def ratio(sums: Floats) -> Floats:
-    """[..., 2] -> [...]."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(sums[..., 0] / sums[..., 1])
-
-
-def exp_ratio(sums: Floats) -> Floats:
-    """[..., 2] -> [...]."""
-    with np.errstate(over="ignore"):
-        return np.asarray(np.exp(ratio(sums)))
-
-
-def complements(sums: Floats) -> Floats:
-    """[..., 2 j] -> [...]."""
-    pairs = sums.reshape(*sums.shape[:-1], -1, 2)
-    return np.asarray((1 - ratio(pairs)).prod(axis=-1))
-
-
-COMBINES: dict[str, Callable[[Floats], Floats]] = {"ratio": ratio, "exp-ratio": exp_ratio, "complements": complements}
-"""Those that are functions of the sums of the columns."""
-
-
-def number(stats: Floats, combine: Combine) -> float:
-    """The number that [texts, k] summands make; NaN where they make none."""
-    if combine == "median":
-        has = stats[~np.isnan(stats[:, 0]), 0]
-        return float(np.median(has)) if len(has) else float("nan")
-    return float(COMBINES[combine](stats.sum(axis=0)))
-
-
-_CHUNK = 2**17  # resampled prompts in memory at once, whatever the size of the corpus
+Method = Literal["best", "bca", "percentile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,19 +44,21 @@ class Interval:
 
     low: float
     high: float
-    # bca, percentile; constant: every resample gives the same; none: fewer than two prompts have a value, or the number
-    # is not finite
+    # bca, percentile, wilson, jackknife; constant: every resample gives the same; none: fewer than two prompts have a
+    # value, or the number is not finite
     method: str
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """a - b with its percentile interval, and the two-sided p-value of there being none; NaN where there is none."""
+    """a - b with its interval, and the two-sided p-value of there being none; NaN where there is none."""
 
     value: float
     low: float
     high: float
     p: float
+    method: str = "none"  # of the interval: as `Interval.method`, and newcombe
+    test: str = "none"  # of the p-value: swap, bootstrap, t
 
 
 def bootstrap(
@@ -88,42 +69,37 @@ def bootstrap(
     resamples: int = 10_000,
     seed: int = 0,
     level: float = 0.95,
-    method: Method = "bca",
+    method: Method = "best",
 ) -> Interval:
-    """The confidence interval of `combine(stats.sum(axis=0))`.
+    """The confidence interval of the number that `stats` make.
 
-    `bca` is Efron's (1987) bias-corrected and accelerated interval, its acceleration from the jackknife over prompts;
-    `percentile` takes the quantiles of the resamples as they are. Where BCa has no value (every resample on one side
-    of the number, one prompt that outweighs the others, or one without which there is no number) the percentile
-    interval is given; `Interval.method` says so. A prompt whose summands are all 0 has no value.
+    `best` is Wilson's interval for a share, the percentile interval for a median, whose jackknife has only two or three
+    different values, and BCa for the rest. BCa falls back on the percentile interval where it has no value: every
+    resample on one side of the number, one prompt that outweighs the others, or one without which there is no number.
+    Bootstrap intervals are widened as Student's are. `Interval.method` says what was done. A prompt whose summands are
+    all 0, or all of whose items are NaN, has no value.
 
     Args:
-        stats: [texts, k] summands of each text.
+        stats: [texts, k] summands of each text, or of all texts of a prompt.
         clusters: [texts] the prompt of each text.
-        combine: from sums [..., k] to the number [...].
+        combine: how the number is made.
         resamples: how many.
         seed: of the resampling; equal seeds resample the same prompts in every call.
         level: the share of such intervals that hold the true number.
-        method: `bca` or `percentile`.
+        method: `best`, or one by name; `bca` of a median is `percentile`.
     """
-    if combine == "median":
+    side = _Side.of(stats, clusters, combine)
+    if side.valued < 2 or not np.isfinite(side.value):
         return Interval(np.nan, np.nan, "none")
-    whole = COMBINES[combine]
-    sums, _ = _per_cluster(stats, clusters)
-    if _valued(sums) < 2:
+    if combine == "share" and method == "best":
+        return Interval(*shares.wilson(side.sums, level), "wilson")
+    draws = _finite(side.resampled(resamples, seed))
+    if not len(draws):
         return Interval(np.nan, np.nan, "none")
-    value = float(whole(sums.sum(axis=0)))
-    draws = _finite(whole(_resampled(sums, resamples, seed)))
-    if not len(draws) or not np.isfinite(value):
-        return Interval(np.nan, np.nan, "none")
-    if np.allclose(draws, value, rtol=1e-12, atol=0):
-        return Interval(value, value, "constant")
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    corrected = _bca(tails, draws, value, whole(sums.sum(axis=0) - sums)) if method == "bca" else tails
-    if np.isnan(corrected).any():
-        method, corrected = "percentile", tails
-    low, high = np.quantile(draws, corrected)
-    return Interval(float(low), float(high), method)
+    if np.allclose(draws, side.value, rtol=1e-12, atol=0):
+        return Interval(side.value, side.value, "constant")
+    left_out = None if method == "percentile" else side.left_out()
+    return Interval(*bounds(draws, side.value, left_out, side.valued, level))
 
 
 def paired(
@@ -139,40 +115,55 @@ def paired(
 ) -> Difference:
     """The difference of a number between two strategies over the same prompts.
 
-    Both sides are resampled with the same prompts, so what a prompt does to both cancels. The p-value is twice the
-    smaller share of resampled differences on either side of zero, zeros counted on both, (count + 1) / (resamples + 1)
-    so that it is never 0: but for that 1, it is below 1 - level where the percentile interval leaves zero out. Equal
-    texts have p = 1.
+    The interval says how large the difference is: both sides are resampled with the same prompts, so what a prompt does
+    to both cancels. It is BCa as in `bootstrap`; of shares it is Newcombe's, of medians the percentile interval.
+
+    The p-value says whether chance alone makes such a difference: the texts of each prompt are swapped between the
+    sides at random (`harness.swapping`). For two medians, whose difference has no standard error to divide by, it is
+    twice the smaller share of resampled differences on either side of zero, zeros counted on both. Either is
+    (count + 1) / (number + 1), so never 0; equal texts have p = 1. As the two answer different questions, an interval
+    may just leave 0 out where p is just above 1 - level, or the other way round.
 
     Args:
-        stats_a: [texts, k] summands of each text of one strategy.
+        stats_a: [texts, k] summands of each text of one strategy, or of all texts of a prompt.
         stats_b: [texts, k] of the other.
         clusters: [texts] the prompt of each text of `stats_a`, and of `stats_b` unless it has its own.
-        combine: from sums [..., k] to the number [...].
+        combine: how the number is made.
         clusters_b: [texts] the prompts of `stats_b`, where its texts are other in number or order.
-        resamples: how many.
-        seed: of the resampling.
+        resamples: how many; and how many swaps.
+        seed: of both.
         level: of the interval.
 
     Raises:
         ValueError: the two sides have not the same prompts.
     """
-    whole = COMBINES[combine]
-    sums_a, names_a = _per_cluster(stats_a, clusters)
-    sums_b, names_b = _per_cluster(stats_b, clusters if clusters_b is None else clusters_b)
-    if not np.array_equal(names_a, names_b):
+    a = _Side.of(stats_a, clusters, combine)
+    b = _Side.of(stats_b, clusters if clusters_b is None else clusters_b, combine)
+    if not np.array_equal(a.names, b.names):
         raise ValueError("paired: the two sides have not the same prompts")
-    value = float(whole(sums_a.sum(axis=0)) - whole(sums_b.sum(axis=0)))
-    if min(_valued(sums_a), _valued(sums_b)) < 2:
+    value = a.value - b.value
+    if min(a.valued, b.valued) < 2 or not np.isfinite(value):
         return Difference(value, np.nan, np.nan, np.nan)
-    both = _resampled(np.concatenate([sums_a, sums_b], axis=1), resamples, seed)
-    k = sums_a.shape[1]
-    draws = _finite(whole(both[:, :k]) - whole(both[:, k:]))
-    if not len(draws) or not np.isfinite(value):
+    if combine == "share":
+        interval = Interval(*shares.difference(a.sums, b.sums, level), "newcombe")
+        return _tested(value, interval, swap_p(a.sums, b.sums, False, resamples, seed), "swap")
+    draws = _finite(a.resampled(resamples, seed) - b.resampled(resamples, seed))
+    if not len(draws):
         return Difference(value, np.nan, np.nan, np.nan)
-    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
-    tail = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
-    return Difference(value, float(low), float(high), min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
+    left_a, left_b = a.left_out(), b.left_out()
+    left_out = None if left_a is None or left_b is None else left_a - left_b
+    if np.ptp(draws) <= 1e-12 * (abs(a.value) + abs(b.value)):
+        interval = Interval(value, value, "constant")
+    else:
+        interval = Interval(*bounds(draws, value, left_out, min(a.valued, b.valued), level))
+    if combine == "median":
+        tail = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
+        return _tested(value, interval, min(1.0, 2 * (tail + 1) / (len(draws) + 1)), "bootstrap")
+    return _tested(value, interval, swap_p(a.sums, b.sums, combine == "complements", resamples, seed), "swap")
+
+
+def _tested(value: float, interval: Interval, p: float, test: str) -> Difference:
+    return Difference(value, interval.low, interval.high, p, interval.method, test)
 
 
 def holm(ps: ArrayLike) -> Floats:
@@ -189,61 +180,45 @@ def holm(ps: ArrayLike) -> Floats:
     return adjusted
 
 
-def _per_cluster(stats: Floats, clusters: Sequence[object]) -> tuple[Floats, NDArray[np.str_]]:
-    """([clusters, k] sums of the stats of each cluster, their names in order)."""
-    if len(stats) != len(clusters):
-        raise ValueError(f"{len(stats)} texts have stats, {len(clusters)} have a cluster")
-    names, index = np.unique(np.asarray(clusters, dtype=np.str_), return_inverse=True)
-    sums = np.zeros((len(names), stats.shape[1]))
-    np.add.at(sums, index, stats)
-    return sums, names
+@dataclass(frozen=True, eq=False)
+class _Side:
+    """The texts of one strategy, prompt by prompt."""
 
+    combine: Combine
+    names: NDArray[np.str_]  # [clusters] in order
+    cluster: NDArray[np.int64]  # [texts] of which `names` each is
+    stats: Floats  # [texts, k]
+    sums: Floats  # [clusters, k]; of a median: how many items
+    value: float
 
-def _valued(sums: Floats) -> int:
-    """How many clusters have a value: what all the others add to a number is 0, so it cannot vary with them."""
-    return int(sums.any(axis=1).sum())
+    @classmethod
+    def of(cls, stats: Floats, clusters: Sequence[object], combine: Combine) -> _Side:
+        if len(stats) != len(clusters):
+            raise ValueError(f"{len(stats)} texts have stats, {len(clusters)} have a cluster")
+        names, cluster = np.unique(np.asarray(clusters, dtype=np.str_), return_inverse=True)
+        if combine == "median":
+            has = ~np.isnan(stats[:, 0])
+            stats, cluster = stats[has], cluster[has]
+        sums = np.zeros((len(names), stats.shape[1]))
+        np.add.at(sums, cluster, stats if combine != "median" else 1.0)
+        return cls(combine, names, cluster, stats, sums, number(stats, combine))
 
+    @property
+    def valued(self) -> int:
+        """How many prompts have a value: what all the others add is nothing, so the number cannot vary with them."""
+        return int(self.sums.any(axis=1).sum())
 
-def _resampled(sums: Floats, resamples: int, seed: int) -> Floats:
-    """[resamples, k] sums over as many clusters as there are, drawn with replacement.
+    def resampled(self, resamples: int, seed: int) -> Floats:
+        """[resamples] the number over prompts drawn with replacement."""
+        if self.combine == "median":
+            return resampled_medians(self.stats[:, 0], self.cluster, len(self.names), resamples, seed)
+        return COMBINES[self.combine](resampled_sums(self.sums, resamples, seed))
 
-    A resample is a row of how often each cluster was drawn (multinomial), and its sum a matrix product with `sums`.
-    """
-    return np.concatenate([weights @ sums for weights in _weights(len(sums), resamples, seed)])
-
-
-def _weights(clusters: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """Chunks [some, clusters] of how often each resample draws each cluster."""
-    rng = np.random.default_rng(seed)
-    rows = max(1, _CHUNK // clusters)
-    for start in range(0, resamples, rows):
-        size = min(rows, resamples - start)
-        drawn = rng.integers(clusters, size=(size, clusters)) + np.arange(size)[:, None] * clusters
-        yield np.bincount(drawn.ravel(), minlength=size * clusters).reshape(size, clusters).astype(np.float64)
-
-
-def _bca(tails: Floats, draws: Floats, value: float, left_out: Floats) -> Floats:
-    """The quantiles of `draws` that bound the BCa interval; NaN where it has none.
-
-    Args:
-        tails: [2] the quantiles of the percentile interval.
-        draws: [resamples] the resampled numbers.
-        value: the number itself.
-        left_out: [clusters] the number without each cluster in turn.
-    """
-    from scipy.special import ndtr, ndtri  # takes longer to import than a command line may wait
-
-    if not np.isfinite(left_out).all():
-        return np.full(2, np.nan)
-    deviation = left_out.mean() - left_out
-    spread = float(np.sum(deviation**2))
-    acceleration = float(np.sum(deviation**3)) / (6 * spread**1.5) if spread else 0.0
-    bias = ndtri((np.mean(draws < value) + np.mean(draws <= value)) / 2)
-    shifted = bias + ndtri(tails)
-    shrunk = 1 - acceleration * shifted
-    if not np.isfinite(bias) or (shrunk <= 0).any():
-        return np.full(2, np.nan)
-    return np.asarray(ndtr(bias + shifted / shrunk))
+    def left_out(self) -> Floats | None:
+        """[clusters] the number without each prompt in turn; None of a median, of which it tells nothing."""
+        if self.combine == "median":
+            return None
+        return COMBINES[self.combine](self.sums.sum(axis=0) - self.sums)
 
 
 def _finite(values: Floats) -> Floats:

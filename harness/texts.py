@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.engine import Generation
 from harness.metrics.base import Corpus
@@ -36,7 +37,7 @@ def row(generation: Generation, label: str, model: LanguageModel) -> dict[str, A
 def reference_frame(model: LanguageModel, prompts: Sequence[Prompt], max_new_tokens: int) -> pd.DataFrame:
     """The references of those prompts that have one, as the model reads them and as long as a generation may be.
 
-    Columns: prompt_id, prompt, text, tokens, logprob, entropy, rank. A reference is tokenised by itself, after the
+    Columns: prompt_id, prompt, text, tokens, logprob, entropy, rank, gap. A reference is tokenised by itself, after the
     prompt's tokens: so is a continuation, which never shares a token with its prompt.
     """
     chosen = [p for p in prompts if p.reference]
@@ -54,23 +55,38 @@ def reference_frame(model: LanguageModel, prompts: Sequence[Prompt], max_new_tok
             "logprob": [s.logprob for s in scores],
             "entropy": [s.entropy for s in scores],
             "rank": [s.rank for s in scores],
+            "gap": [s.gap for s in scores],
         }
     )
 
 
-def corpus(frame: pd.DataFrame) -> Corpus:
-    """The corpus of a frame of generations, or of references (which have no `finish`)."""
-    ends = list(frame["finish"]) if "finish" in frame else ["reference"] * len(frame)
-    tokens = [list(t[:-1] if end == "eos" else t) for t, end in zip(frame["tokens"], ends, strict=True)]
+def corpus(frame: pd.DataFrame, end: str = "reference") -> Corpus:
+    """The corpus of a frame of generations, or of references, which have no `finish`.
+
+    It takes prompt_id and text; a column that is not there, or not for every text, is left out.
+
+    Args:
+        frame: a row per text.
+        end: the finish reason of texts that have none.
+    """
+
+    def known(name: str) -> bool:
+        return name in frame and not frame[name].isna().any()
+
+    ends = list(frame["finish"]) if known("finish") else [end] * len(frame)
+    values = {name: [np.asarray(x, dtype=np.float64) for x in frame[name]] for name in VALUES if known(name)}
     return Corpus(
-        prompt_ids=list(frame["prompt_id"]),
-        prompts=list(frame["prompt"]),
+        prompt_ids=list(map(str, frame["prompt_id"])),
+        prompts=list(frame["prompt"]) if known("prompt") else [""] * len(frame),
         texts=list(frame["text"]),
-        tokens=tokens,
-        values={
-            name: [np.asarray(x, dtype=np.float64) for x in frame[name]]
-            for name in VALUES
-            if name in frame and not frame[name].isna().all()
-        },
+        tokens=[np.asarray(t[:-1] if e == "eos" else t).tolist() for t, e in zip(frame["tokens"], ends, strict=True)]
+        if known("tokens")
+        else None,
+        values={name: column for name, column in values.items() if not _blank(column)},
         ends=ends,
     )
+
+
+def _blank(column: Sequence[NDArray[np.float64]]) -> bool:
+    """Whether there are tokens and none of them has a value: what searches have no value for, they record as NaN."""
+    return any(len(values) for values in column) and all(np.isnan(values).all() for values in column)

@@ -36,6 +36,18 @@ class Corpus:
     # Per text the values of each of its tokens, a closing eos included, by those of the names in
     # `harness.strategies.base.VALUES` that are known: references have no strategy_logprob, texts of others nothing.
     values: Mapping[str, Sequence[NDArray[np.float64]]] = field(default_factory=dict)
+    limit: int | None = None  # the most tokens that a text may have, where that is known
+
+    @property
+    def bound(self) -> int | None:
+        """What a signature says of the lengths of the texts, in tokens: their limit; else the longest; else nothing.
+
+        Not the longest in words: under one limit that differs by chance, and would keep two strategies from being
+        compared.
+        """
+        if self.limit is not None or self.tokens is None:
+            return self.limit
+        return max(map(len, self.tokens), default=0)
 
     def ids(self, asker: str) -> Sequence[Sequence[int]]:
         """The tokens; InputError, in the name of who asks ("metrics.loops"), where there are none."""
@@ -59,7 +71,8 @@ class Corpus:
         def some(column: Sequence[T]) -> list[T]:
             return [column[i] for i in rows]
 
-        return Corpus(
+        return replace(
+            self,
             prompt_ids=some(self.prompt_ids),
             prompts=some(self.prompts),
             texts=some(self.texts),
@@ -70,7 +83,8 @@ class Corpus:
 
     def cut(self, length: int, decode: Callable[[Sequence[int]], str]) -> Corpus:
         """The corpus with every text cut to its first `length` tokens; `decode` is the model's own."""
-        return self.cut_each([length] * len(self.texts), decode)
+        limit = length if self.limit is None else min(length, self.limit)
+        return replace(self.cut_each([length] * len(self.texts), decode), limit=limit)
 
     def cut_each(self, lengths: Sequence[int], decode: Callable[[Sequence[int]], str]) -> Corpus:
         """The corpus with the i-th text cut to its first `lengths[i]` tokens; `decode` is the model's own."""
@@ -161,14 +175,22 @@ class Metric(ABC):
 
 
 def mean_of(
-    name: str, items: NDArray[np.float64], better: Better, signature: str, notes: tuple[str, ...] = ()
+    name: str,
+    items: NDArray[np.float64],
+    better: Better,
+    signature: str,
+    notes: tuple[str, ...] = (),
+    combine: Literal["ratio", "share"] = "ratio",
 ) -> Score:
-    """The score that is the mean of its items; texts without a value (NaN) are left out and counted in a note."""
+    """The score that is the mean of its items; texts without a value (NaN) are left out and counted in a note.
+
+    Items that are 1 or 0 make a `share`, whose interval is one for counts.
+    """
     has = ~np.isnan(items)
     stats = np.stack([np.where(has, items, 0.0), has.astype(np.float64)], axis=1)
     if not has.all():
         notes = (*notes, f"{int((~has).sum())} of {len(items)} texts have no value")
-    return combined(name, stats, "ratio", better, signature, items, notes)
+    return combined(name, stats, combine, better, signature, items, notes)
 
 
 def combined(

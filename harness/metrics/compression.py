@@ -33,8 +33,8 @@ class Compression(Metric):
     side by side, and the copy of a text of less than 32 kB costs a few bytes: doubling the corpus nearly doubles the
     number.
 
-    It rises with the number and the length of the texts. The signature holds both (`length`: tokens of the longest
-    text, none where nobody tokenised them), and the version of zlib, on which the compressed bytes depend. A corpus
+    It rises with the number and the length of the texts. The signature holds both (`length`: the most tokens a text may
+    have, none where nobody tokenised them), and the version of zlib, on which the compressed bytes depend. A corpus
     without a character has no value. The unit is bytes: no tokenizer has a part in it.
 
     The interval comes from leaving out a group of prompts at a time and compressing what is left: of 5,000 texts of 128
@@ -49,8 +49,7 @@ class Compression(Metric):
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """One score, with the values without each group."""
-        length = None if corpus.tokens is None else max(map(len, corpus.tokens), default=0)
-        given = {"zlib": zlib.ZLIB_RUNTIME_VERSION, "texts": len(corpus.texts), "length": length}
+        given = {"zlib": zlib.ZLIB_RUNTIME_VERSION, "texts": len(corpus.texts), "length": corpus.bound}
         if self.compat is not None:
             signature = sign("compression", by="gzip-gzip-9", order="given", **given, **signed(self.compat))
             return [Score("compression", cshaib.compression_ratio(corpus.texts), "reference", signature)]

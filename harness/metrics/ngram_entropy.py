@@ -26,7 +26,7 @@ class NgramEntropy(Metric):
 
     The plug-in estimate is too low, the more so the smaller the corpus, and never above log2 N: for long n-grams, which
     are nearly all different, it says little but N. It compares corpora of the same number of texts and the same length
-    only; the signature holds both (`length`: tokens or words of the longest text). Doubling the corpus by its own copy
+    only; the signature holds both (`length`: the most tokens a text may have). Doubling the corpus by its own copy
     leaves every share, and so the plug-in estimate, as it is, and halves the correction.
 
     The interval comes from leaving out a group of prompts at a time.
@@ -52,7 +52,7 @@ class NgramEntropy(Metric):
             "correction": self.correction,
             "unit": UNIT_NAMES[self.unit],
             "texts": len(lengths),
-            "length": int(lengths.max(initial=0)),
+            "length": corpus.bound,
         }
         scores = []
         for grams in ngrams(sequences, self.sizes):

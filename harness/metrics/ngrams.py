@@ -115,7 +115,7 @@ class Counts:
 def counts(sequences: Sequence[Sequence[Hashable]], sizes: Sequence[int]) -> list[Counts]:
     """The n-grams of each text by itself, for each of `sizes`, smallest first.
 
-    Texts of one length are the rows of a matrix, which is sorted row by row: that takes a tenth of the time of sets.
+    Texts of one length are the rows of a matrix that is sorted row by row: all in all half the time of sets.
     """
     texts = coded(sequences)
     starts = np.cumsum(texts.lengths) - texts.lengths

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools, combined, mean_of
-from harness.metrics.ngrams import UNIT_NAMES, Unit, per_text, units
+from harness.metrics.compat import fix, signed, simctg, welleck
+from harness.metrics.ngrams import UNIT_NAMES, Counts, Unit, counts, units
 from harness.signature import sign
 
 
@@ -29,24 +29,43 @@ class Repetition(Metric):
         average: `macro` is the mean over texts; `micro` pools the counts of all texts before dividing, as SimCTG
             (Su et al., 2022) does, whose code however loses the last n-gram of every text and counts words.
         unit: what n-grams are made of.
+        compat: the numbers of published code instead (see `harness.metrics.compat`): `simctg`, of words, in percent,
+            for n from 2 to 4; `welleck`. Their intervals are those of the numbers before they are rounded.
     """
 
     sizes: Annotated[tuple[PositiveCount, ...], Field(min_length=1)] = (1, 2, 3, 4)
     average: Literal["macro", "micro"] = "macro"
     unit: Unit = "tokens"
+    compat: Literal["simctg", "welleck"] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse knobs that the published code decides."""
+        super().__post_init__()
+        if self.compat == "simctg":
+            fix(self, "metrics.repetition", self.compat, average="micro", unit="words")
+        else:
+            fix(self, "metrics.repetition", self.compat, free=("unit",))
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
-        """One score per size."""
-        sequences = units(corpus, self.unit)
-        return [self._score(size, *per_text(sequences, size)) for size in self.sizes]
+        """One score per size, smallest first."""
+        if self.compat == "simctg":
+            return [self._simctg(found) for found in simctg.counts(corpus.texts)]
+        sequences = units(corpus, self.unit, "metrics.repetition")
+        return [self._score(found) for found in counts(sequences, self.sizes)]
 
-    def _score(self, size: int, different: NDArray[np.int64], total: NDArray[np.int64]) -> Score:
-        name = f"rep-{size}"
-        with np.errstate(invalid="ignore"):
-            items = 1.0 - different / total  # 0 / 0: NaN, no value
-        signature = sign(name, unit=UNIT_NAMES[self.unit], avg=self.average)
-        macro = mean_of(name, items, "reference", signature)
+    def _score(self, found: Counts) -> Score:
+        name = f"rep-{found.size}"
+        signature = sign(name, unit=UNIT_NAMES[self.unit], avg=self.average, **signed(self.compat))
+        macro = mean_of(name, found.repeated, "reference", signature)
+        if self.compat == "welleck":
+            return replace(macro, value=welleck.rep(found))
         if self.average == "macro":
             return macro
-        stats = np.stack([total - different, total], axis=1).astype(np.float64)
-        return combined(name, stats, "ratio", "reference", signature, items, macro.notes)
+        return combined(name, found.summands, "ratio", "reference", signature, found.repeated, macro.notes)
+
+    def _simctg(self, found: Counts) -> Score:
+        name = f"rep-{found.size}"
+        signature = sign(name, unit=UNIT_NAMES["words"], avg="micro", scale="percent", **signed(self.compat))
+        stats = found.summands * np.array([100.0, 1.0])
+        score = combined(name, stats, "ratio", "reference", signature, 100 * found.repeated)
+        return replace(score, value=simctg.rep(found))

@@ -33,7 +33,7 @@ class SelfBleu(Metric):
     other too, so several samples of one prompt raise the number.
 
     It rises with the number of texts, as a text has more references, and with their length: the signature holds both
-    (`length`: tokens or words of the longest text). One text alone has no value. An empty text counts, with BLEU 0.
+    (`length`: the most tokens a text may have). One text alone has no value. An empty text counts, with BLEU 0.
     A text whose equal is in the corpus has p_k = 1 for each k up to its length and no brevity penalty, so of a corpus
     that is doubled self-BLEU-n is 1, but for texts shorter than n (see `Style`) and empty ones.
 
@@ -80,7 +80,7 @@ class SelfBleu(Metric):
             "hypotheses": self.hypotheses or "all",
             "unit": UNIT_NAMES[self.unit],
             "texts": len(lengths),
-            "length": int(lengths.max(initial=0)),
+            "length": corpus.bound,
         }
         return [
             Score(
@@ -103,7 +103,7 @@ class SelfBleu(Metric):
             return [Score("self-bleu-4", value, "reference", signature)]
         sequences = units(corpus, self.unit, "metrics.self_bleu")
         project = degen if self.compat == "degen" else mauve_experiments
-        said |= {"unit": UNIT_NAMES[self.unit], "length": max(map(len, sequences), default=0)}
+        said |= {"unit": UNIT_NAMES[self.unit], "length": corpus.bound}
         values = dict(zip(degen.BLEU_SIZES, project.self_bleu(sequences, degen.BLEU_SIZES), strict=True))
         return [
             Score(f"self-bleu-{size}", value, "reference", sign(f"self-bleu-{size}", bleu="nltk-method1", **said))

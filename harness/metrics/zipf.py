@@ -24,7 +24,7 @@ class Zipf(Metric):
     al. (2020), "The curious case of neural text degeneration", and their code (degen), over the model's tokens. Units
     of equal frequency take successive ranks, in whichever order. Fewer than two different units have no value. As most
     ranks are in the tail, it is mostly the tail that is fitted, and there frequencies are small: the number moves with
-    the size of the corpus, and the signature holds the number of texts and the length of the longest in units. Doubling
+    the size of the corpus, and the signature holds the number of texts and the most tokens that one may have. Doubling
     the corpus by its own copy moves every log frequency by log 2 and leaves the slope as it is.
 
     mauve-experiments gives another number under this name: the slope itself, thus negative, fitted after ranks are
@@ -58,8 +58,7 @@ class Zipf(Metric):
             self._coefficient(whole - np.bincount(texts.items[its_group == g], minlength=len(whole)))
             for g in range(int(group.max(initial=-1)) + 1)
         ]
-        length = int(texts.lengths.max(initial=0))
-        given = {"top": self.top, "unit": UNIT_NAMES[self.unit], "texts": len(group), "length": length}
+        given = {"top": self.top, "unit": UNIT_NAMES[self.unit], "texts": len(group), "length": corpus.bound}
         signature = sign("zipf", **given, **signed(self.compat))
         few = f"only {len(whole)} different {self.unit}: all of them are ranked, not the {self.top} most frequent"
         return [

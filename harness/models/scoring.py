@@ -13,6 +13,7 @@ from torch import Tensor
 from harness.errors import InputError
 from harness.memory import in_halves
 from harness.models.base import LanguageModel
+from harness.nodes import Nodes
 
 POSITIONS = 2**11
 """Tokens of one forward pass at most, padding included; a longer text passes alone. On two cores pocket-m reads 17, 22,
@@ -25,7 +26,7 @@ CHUNK = 2**20
 """Logits that are normalised in float64 at once (8 MiB: three times as fast on a CPU as 64 MiB)."""
 
 
-Values = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
+Values = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class TokenScores:
     logprob: NDArray[np.float64]  # [tokens] natural log of the token's probability
     entropy: NDArray[np.float64]  # [tokens] of the distribution that it came from, in nats
     rank: NDArray[np.int64]  # [tokens] how many tokens were strictly likelier
+    gap: NDArray[np.float64]  # [tokens] the largest logit minus the second largest, in nats
 
 
 @torch.no_grad()
@@ -69,13 +71,13 @@ def score_continuations(
         logits, _ = model.forward([texts[i] for i in members], spans)
         return _values(logits, torch.tensor([t for i in members for t in continuations[i]], device=logits.device))
 
-    scores = [TokenScores(np.empty(0), np.empty(0), np.empty(0, np.int64)) for _ in texts]
+    scores = [TokenScores(np.empty(0), np.empty(0), np.empty(0, np.int64), np.empty(0)) for _ in texts]
     wanted = [i for i, continuation in enumerate(continuations) if continuation]
     for batch in _batches([texts[i] for i in wanted], [len(continuations[i]) for i in wanted], model.vocab):
         for members, values in in_halves([wanted[b] for b in batch], score):
             ends = np.cumsum([len(continuations[i]) for i in members])[:-1]
-            for i, logprob, entropy, rank in zip(members, *(np.split(v, ends) for v in values), strict=True):
-                scores[i] = TokenScores(logprob, entropy, rank)
+            for i, *found in zip(members, *(np.split(v, ends) for v in values), strict=True):
+                scores[i] = TokenScores(*found)
     return scores
 
 
@@ -105,17 +107,17 @@ def features(model: LanguageModel, texts: Sequence[Sequence[int]]) -> NDArray[np
 
 
 def _values(logits: Tensor, tokens: Tensor) -> Values:
-    """[n, vocab] logits and [n] tokens -> log-probability, entropy and rank of each, a chunk at a time."""
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    """[n, vocab] logits and [n] tokens -> log-probability, entropy, rank and gap of each, a chunk at a time."""
+    parts: list[tuple[Tensor, ...]] = []
     size = max(1, CHUNK // logits.shape[1])
     for rows, chosen in zip(torch.split(logits, size), torch.split(tokens[:, None], size), strict=True):
         logprobs = rows.double().log_softmax(-1)
         rank = (rows > rows.gather(1, chosen)).sum(-1)
         # Below -800 a probability is 0 in float64; 0 times minus infinity would be no number.
         entropy = -(logprobs.exp() * logprobs.clamp(min=-800)).sum(-1)
-        parts.append((logprobs.gather(1, chosen)[:, 0], entropy, rank))
+        parts.append((logprobs.gather(1, chosen)[:, 0], entropy, rank, Nodes(rows).gap.double()))
     columns = [torch.cat(column).cpu().numpy() for column in zip(*parts, strict=True)]
-    return columns[0], columns[1], columns[2]
+    return columns[0], columns[1], columns[2], columns[3]
 
 
 def _batches(texts: Sequence[Sequence[int]], wanted: Sequence[int], vocab: int) -> Iterator[list[int]]:

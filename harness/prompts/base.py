@@ -30,12 +30,17 @@ def identified(pairs: Iterable[tuple[str, str | None]]) -> list[Prompt]:
     prompts = []
     for text, reference in pairs:
         for part in (text, reference or ""):
-            if not _writable(part):
+            if not writable(part):
                 raise InputError(f"prompt {part!r:.60}: holds half of a surrogate pair, which is not Unicode text")
-        digest = blake2s(text.encode(), digest_size=6).hexdigest()
+        digest = prompt_id(text)
         prompts.append(Prompt(digest if not seen[digest] else f"{digest}-{seen[digest] + 1}", text, reference))
         seen[digest] += 1
     return prompts
+
+
+def prompt_id(text: str) -> str:
+    """The id of the first prompt of this text: a hash."""
+    return blake2s(text.encode(), digest_size=6).hexdigest()
 
 
 def first(pairs: Iterable[tuple[str, str | None]], limit: int | None, complaint: str) -> list[Prompt]:
@@ -50,7 +55,8 @@ def first(pairs: Iterable[tuple[str, str | None]], limit: int | None, complaint:
     return prompts
 
 
-def _writable(text: str) -> bool:
+def writable(text: str) -> bool:
+    """Whether UTF-8 can write it: half of a surrogate pair, which JSON can hold, it cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -46,7 +46,7 @@ def files(
     if path is None:
         raise InputError("prompts.path is not set: give a file, a folder or a glob, as in prompts.path=prompts.txt")
     recipe = Recipe(column, reference_column, prompt_words, min_words)
-    records = (record for file in _find(path) for record in _records(file))
+    records = (record for file in _find(path) for record in read(file))
     return first(pairs(records, recipe), limit, f"prompts.path={path!r}: {recipe.nothing}")
 
 
@@ -58,7 +58,7 @@ def _find(path: str) -> list[Path]:
     except (OSError, RuntimeError) as error:  # longer than a file name can be, or the home of nobody
         raise InputError(f"prompts.path={path!r}: is not a path ({error})") from None
     if given.is_dir():
-        found = sorted(file for file in given.iterdir() if file.suffix.lower() in _READERS and file.is_file())
+        found = sorted(file for file in given.iterdir() if file.suffix.lower() in READERS and file.is_file())
         if not found:
             raise InputError(f"prompts.path={path!r}: no file in this folder ends in {_KNOWN}")
         return found
@@ -67,15 +67,20 @@ def _find(path: str) -> list[Path]:
     if not found:
         raise InputError(f"prompts.path={path!r}: there is no such file or folder, and no file matches it as a glob")
     for file in found:
-        if file.suffix.lower() not in _READERS:
+        if file.suffix.lower() not in READERS:
             raise InputError(f"prompts.path={path!r}: {file} must end in {_KNOWN}")
     return found
 
 
-def _records(file: Path) -> Iterator[Record]:
+def read(file: Path) -> Iterator[Record]:
+    """The records of one file whose suffix is among `READERS`, at least one.
+
+    Raises:
+        InputError: the file cannot be read as what its suffix says; names the line or row where there is one.
+    """
     count = 0
     try:
-        for where, values in _READERS[file.suffix.lower()](file):
+        for where, values in READERS[file.suffix.lower()](file):
             count += 1
             yield f"{file}, {where}", values
     except UnicodeDecodeError as error:
@@ -85,7 +90,7 @@ def _records(file: Path) -> Iterator[Record]:
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error})") from None
     if not count:
-        raise InputError(f"{file}: is empty, there is not one prompt in it")
+        raise InputError(f"{file}: is empty, there is not one text in it")
 
 
 def _txt(file: Path) -> Iterator[Record]:
@@ -145,7 +150,7 @@ def _parquet(file: Path) -> Iterator[Record]:
         raise InputError(f"{file}: is not parquet ({error})") from None
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
+READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
     ".csv": _csv,
     ".jsonl": _jsonl,
     ".parquet": _parquet,

@@ -65,7 +65,7 @@ def pairs(records: Iterable[Record], recipe: Recipe) -> Iterator[tuple[str, str 
         InputError: a column is missing (names those there are), or holds something other than text.
     """
     for where, values in records:
-        text = _text(where, values, recipe.column)
+        text = text_in(where, values, recipe.column)
         if text is None:
             raise InputError(f"{where}: column '{recipe.column}' is empty (null), and must be text")
         if recipe.prompt_words is None:
@@ -89,10 +89,15 @@ def cut(text: str, prompt_words: int, min_words: int) -> tuple[str, str] | None:
 def _reference(where: str, values: Mapping[str, object], column: str | None) -> str | None:
     if column is None and "reference" not in values:
         return None
-    return _text(where, values, column or "reference") or None
+    return text_in(where, values, column or "reference") or None
 
 
-def _text(where: str, values: Mapping[str, object], column: str) -> str | None:
+def text_in(where: str, values: Mapping[str, object], column: str) -> str | None:
+    """What a record holds in a column; None for a null.
+
+    Raises:
+        InputError: the record has no such column (names those there are), or it holds something other than text.
+    """
     if column not in values:
         raise InputError(f"{where}: there is no column '{column}'; there are: {', '.join(map(str, values)) or 'none'}")
     value = values[column]

@@ -44,7 +44,8 @@ def print_table(
         )
         console.print(_text(said, console, "dim"))
     if left:
-        console.print(_text(f"{left} more {'score' if left == 1 else 'scores'} in table.md", console, "dim"))
+        where = "in table.md" if report else "than this terminal has room for"
+        console.print(_text(f"{left} more {'score' if left == 1 else 'scores'} {where}", console, "dim"))
     for column in table.columns:
         if column.differs:
             console.print(_text(f"{column.name}: not ranked, signatures differ in {column.differs}", console, "yellow"))

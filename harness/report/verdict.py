@@ -13,6 +13,7 @@ from harness.results import ScoreRecord, Sweep
 FEW_PROMPTS = 100
 LOOPS = "loops"
 LOOPING = 0.05  # a smaller share of texts that loop is not worth a sentence
+RAGGED = 0.9  # mean lengths that differ by more than this factor are said
 NAMED = 3  # strategies that a sentence names at most
 
 
@@ -117,6 +118,11 @@ def _caveats(sweep: Sweep, table: Table) -> str:
         reasons.append("there is one seed")
     if not any(cell and cell.interval for column in table.columns for cell in column.cells):
         reasons.append("no interval was computed, so small differences may be chance")
+    lengths = [cell.score.value for c in table.columns if c.name == "length" for cell in c.cells[: table.jobs] if cell]
+    if lengths and min(lengths) < RAGGED * max(lengths):
+        reasons.append(
+            f"texts have {min(lengths):.0f} to {max(lengths):.0f} tokens on average, and most measures move with length"
+        )
     unranked = [markdown(column.name) for column in table.columns if column.differs]
     if unranked:
         reasons.append(f"{_listed(unranked)} {'is' if len(unranked) == 1 else 'are'} not comparable across the rows")

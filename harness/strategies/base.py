@@ -18,14 +18,17 @@ from harness.nodes import Nodes
 
 S = TypeVar("S")
 
-VALUES = ("logprob", "strategy_logprob", "entropy", "kept", "rank")
+VALUES = ("logprob", "strategy_logprob", "entropy", "kept", "kept_mass", "rank", "gap")
 """What is recorded of every token, in this order along the last axis of `View.values`.
 
 - `logprob`: natural log of the model's own probability of the token, before any transform.
 - `strategy_logprob`: the same under the strategy's distribution; NaN for searches, which have none.
 - `entropy`: of the model's own distribution at that step, in nats.
 - `kept`: how many tokens the strategy's distribution left possible; NaN for searches.
+- `kept_mass`: the probability of all of these under the model's own distribution, before any transform: 1 if nothing is
+  forbidden; greedy: that of its token; NaN for searches.
 - `rank`: how many tokens the model held to be strictly likelier than this one (0: an argmax).
+- `gap`: the model's largest logit at that step minus its second largest, in nats (0: a tie), whichever was chosen.
 """
 
 
@@ -66,6 +69,7 @@ class Step:
     done: Tensor | None = None  # [requests] bool; None: a request is done when its first row's token is an eos
     logprobs: Tensor | None = None  # [rows] log-probability under the strategy's own distribution; None: a search
     kept: Tensor | None = None  # [rows] how many tokens that distribution left possible; None: a search
+    kept_mass: Tensor | None = None  # [rows] the probability of these under the model's own; None: a search
 
 
 @dataclass(frozen=True, slots=True)

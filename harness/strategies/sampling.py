@@ -28,7 +28,8 @@ class Greedy(Strategy[None]):
             tokens = transform(view.logits, view).argmax(-1)
         else:
             tokens = view.nodes.argmax(view.node)
-        return Step(tokens, logprobs=torch.zeros_like(view.uniform), kept=torch.ones_like(tokens)), None
+        logprobs, mass = torch.zeros_like(view.uniform), view.nodes.logprob(view.node, tokens).exp()
+        return Step(tokens, logprobs=logprobs, kept=torch.ones_like(tokens), kept_mass=mass), None
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,12 @@ class Sampling(Strategy[None]):
 
     def step(self, view: View, state: None) -> tuple[Step, None]:
         """Send each row's draw through the distribution sorted by falling probability (`harness.sampler`)."""
-        nodes, node, transform = view.nodes, view.node, chain(self.transform)
+        nodes, node, own, transform = view.nodes, view.node, None, chain(self.transform)
         if transform.general:  # every row gets logits of its own
-            nodes = Nodes(Chain(transform.general, ())(view.logits, view))
+            nodes, own = Nodes(Chain(transform.general, ())(view.logits, view)), (nodes, node)
             node = torch.arange(len(node), device=node.device)
-        tokens, logprobs, kept = draw(nodes, node, view.uniform, [t.ranked for t in transform.monotone])
-        return Step(tokens, logprobs=logprobs, kept=kept), None
+        drawn = draw(nodes, node, view.uniform, [t.ranked for t in transform.monotone], own=own)
+        return Step(drawn.tokens, logprobs=drawn.logprobs, kept=drawn.possible, kept_mass=drawn.mass), None
 
 
 @checked

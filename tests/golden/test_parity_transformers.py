@@ -120,7 +120,7 @@ def test_greedy_and_beam_are_those_of_transformers(model: Any, theirs: Any, with
     ids=str,
 )
 def test_sampling_has_the_distribution_of_transformers(model: Any, theirs: Any, knobs: dict[str, Any]) -> None:
-    """At every step of our own texts: the log-probability of the token and the size of the kept set."""
+    """At every step of our own texts: the log-probability of the token, the size and the mass of the kept set."""
     processors = {
         "repetition_penalty": RepetitionPenaltyLogitsProcessor,
         "temperature": TemperatureLogitsWarper,
@@ -141,7 +141,9 @@ def test_sampling_has_the_distribution_of_transformers(model: Any, theirs: Any, 
                 processed.log_softmax(-1)[0, token],
                 -(raw.softmax(-1) * raw.log_softmax(-1)).sum(),
                 (processed > -torch.inf).sum(),
+                raw.softmax(-1)[processed > -torch.inf].sum(),
                 (raw > raw[0, token]).sum(),
+                raw.topk(2).values[0].diff().neg(),
             ]
             np.testing.assert_allclose(generation.values[step], [float(x) for x in expected], rtol=1e-6, atol=1e-6)
 

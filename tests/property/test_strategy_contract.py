@@ -87,6 +87,8 @@ def play(strategy: Strategy[Any], numbers: list[int], steps: int = 4) -> list[tu
             assert move.kept is not None
             assert (move.logprobs <= 1e-9).all()
             assert ((move.kept >= 1) & (move.kept <= VOCAB)).all()
+            assert move.kept_mass is not None
+            assert ((move.kept_mass > 0) & (move.kept_mass <= 1)).all()
         history = torch.cat([history[parents], move.tokens[:, None]], 1)
         values = torch.cat([values[parents], torch.zeros(n * width, 1, len(VALUES))], 1)
         trace.append((move.tokens, parents))

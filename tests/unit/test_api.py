@@ -134,7 +134,7 @@ def test_two_models_need_labels_of_their_own(model: LanguageModel, frames: Frame
         (lambda g, r: api.score(g, r, [len]), "^metrics=<built-in function len>: must be the name"),
         (lambda g, r: api.score(g, r, 3), "^metrics=3: must be a list"),
         (lambda g, r: api.score(g, r, "mauve", featurizer="nope"), "^featurizer='nope': there is no such model"),
-        (lambda g, r: api.score(r, g), "^generations: the frame has no column strategy, seed, sample, finish"),
+        (lambda g, r: api.score(r, g), "^generations: the frame has no column strategy$"),
         (lambda g, r: api.score(g, [r]), "^references=.*: must be a pandas frame"),
         (lambda g, r: api.score(g[:0], r), "^there are no generations"),
         (lambda g, r: api.compare(pd.DataFrame()), "^there are no scores"),
@@ -159,6 +159,34 @@ def test_a_frame_without_references_is_like_none(model: LanguageModel, frames: F
     nothing = harness.references(model, harness.load_prompts("notebooks"))
     scores = harness.score(frames[0], nothing, ["length"])
     assert list(harness.compare(scores).index) == ["greedy", "top_p"]
+
+
+def test_texts_from_elsewhere_need_three_columns(frames: Frames) -> None:
+    found, references = (frame[["prompt_id", "text"]] for frame in frames)
+    found = found.assign(strategy=frames[0]["strategy"], prompt_id=found["prompt_id"].map(hash))
+    references = references.assign(prompt_id=references["prompt_id"].map(hash))
+    words = [harness.load_metric(name, unit="words") for name in ("length", "repetition", "distinct")]
+    table = harness.compare(harness.score(found, references, words))
+    assert list(table.index) == ["greedy", "top_p", "reference"]
+    expected = frames[0].groupby("strategy")["text"].apply(lambda texts: texts.str.split().map(len).mean())
+    assert table["length"][["greedy", "top_p"]].tolist() == pytest.approx(expected[["greedy", "top_p"]].tolist())
+    assert "eos-share" not in table  # nobody knows how they ended
+    with pytest.raises(InputError, match=r"^metrics.length counts model tokens, and these texts have none"):
+        harness.score(found, metrics=["length"])
+    with pytest.raises(InputError, match=r"^metrics.perplexity needs the logprob of every token"):
+        harness.score(found, metrics=["perplexity"])
+    with pytest.raises(InputError, match=r"^generations: the text .*must be a string"):
+        harness.score(found.assign(text=None), metrics=words)
+
+
+def test_tokens_of_some_strategies_are_used_where_they_are(frames: Frames) -> None:
+    mine = pd.DataFrame({"strategy": "mine", "prompt_id": ["a", "b"], "text": ["x y", "z"]})
+    both = pd.concat([frames[0], mine])
+    words = harness.load_metric("length", unit="words")
+    assert harness.compare(harness.score(both, metrics=[words])).loc["mine", "length"] == 1.5
+    greedy = both[both["strategy"] == "greedy"]
+    scores = [harness.score(f, metrics=["length", "perplexity"])["value"].tolist() for f in (greedy, frames[0])]
+    assert scores[0] == scores[1][: len(scores[0])]
 
 
 def test_scores_need_no_references(frames: Frames) -> None:

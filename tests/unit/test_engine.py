@@ -75,7 +75,9 @@ def test_values_are_those_of_the_table() -> None:
             np.log(tempered),
             -(plain * np.log(plain)).sum(),
             3,
+            np.sort(plain)[-3:].sum(),
             (row.numpy() > row.numpy()[token]).sum(),
+            kept[-1] - kept[-2],
         ]
         assert dict(zip(VALUES, values, strict=True)) == pytest.approx(
             dict(zip(VALUES, expected, strict=True)), rel=1e-6
@@ -85,8 +87,19 @@ def test_values_are_those_of_the_table() -> None:
 
 def test_searches_have_no_distribution_of_their_own() -> None:
     (g,) = decode(table_model(6), requests([beam(num_beams=2)], ["c"]))
-    assert np.isnan(g.values[:, [1, 3]]).all()
-    assert np.isfinite(g.values[:, [0, 2, 4]]).all()
+    known = ["logprob", "entropy", "rank", "gap"]
+    assert [name for name, column in zip(VALUES, g.values.T, strict=True) if np.isfinite(column).all()] == known
+    assert np.isnan(g.values[:, [VALUES.index(name) for name in VALUES if name not in known]]).all()
+
+
+def test_greedy_keeps_its_token_and_plain_sampling_everything() -> None:
+    for strategy in (greedy(), sample(), greedy(repetition_penalty=1.3), sample(repetition_penalty=1.3)):
+        for g in decode(table_model(6), requests([strategy], TEXTS)):
+            value = dict(zip(VALUES, g.values.T, strict=True))
+            if isinstance(strategy, Sampling):
+                assert (value["kept_mass"] == 1).all()
+            else:
+                np.testing.assert_allclose(value["kept_mass"], np.exp(value["logprob"]), rtol=1e-6)
 
 
 def test_eos_ends_a_request_and_is_kept() -> None:
@@ -221,6 +234,9 @@ def test_a_transform_that_changes_its_input_harms_nobody_else() -> None:
             assert g.tokens == alone[g.request.prompt.id].tokens
             assert 2 not in g.tokens
             assert (g.values[:, VALUES.index("kept")] == 5).all()
+            before = [model.encode(g.request.prompt.text)[-1], *g.tokens[:-1]]
+            own = 1 - model.table.softmax(-1)[before, 2].numpy()  # a token is forbidden, with the mass it has there
+            np.testing.assert_allclose(g.values[:, VALUES.index("kept_mass")], own, rtol=1e-6)
             assert np.isfinite(g.values).all()
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,8 +77,32 @@ def test_the_value_is_what_its_stats_combine_to(sequences: list[list[int]]) -> N
             assert score.stats is not None
             assert score.combine == "ratio"
             assert float(ratio(score.stats.sum(axis=0))) == pytest.approx(score.value, nan_ok=True)
-            doubled = ratio(2 * score.stats.sum(axis=0))
-            assert float(doubled) == pytest.approx(score.value, nan_ok=True)  # duplicating the corpus moves nothing
+
+
+@given(SEQUENCES)
+def test_duplicating_the_corpus_moves_nothing(sequences: list[list[int]]) -> None:
+    for metric in (Repetition(), Repetition(average="micro")):
+        for once, twice in zip(metric(corpus(sequences), TOOLS), metric(corpus(sequences * 2), TOOLS), strict=True):
+            assert twice.value == pytest.approx(once.value, nan_ok=True)
+
+
+def test_texts_from_elsewhere_are_counted_in_words_or_refused() -> None:
+    bare = replace(corpus(texts=["\u6f22 \u6f22 \u6f22", "\U0001f600"]), tokens=None)
+    assert Repetition(sizes=(1,), unit="words")(bare, TOOLS)[0].value == pytest.approx((2 / 3 + 0) / 2)
+    with pytest.raises(InputError, match=r"metrics\.repetition counts model tokens"):
+        Repetition()(bare, TOOLS)
+
+
+def test_very_long_texts() -> None:
+    varied = [i * i % 99_991 for i in range(100_000)]
+    for score, n in zip(Repetition()(corpus([varied, [7] * 100_000]), TOOLS), (1, 2, 3, 4), strict=True):
+        assert score.items is not None
+        assert score.items.tolist() == [welleck(varied, n), 1 - 1 / (100_001 - n)]
+
+
+def test_a_size_counts_once_and_sizes_come_in_order() -> None:
+    scores = Repetition(sizes=(3, 1, 3))(corpus([[1, 2, 3]]), TOOLS)
+    assert [score.name for score in scores] == ["rep-1", "rep-3"]
 
 
 def test_a_text_of_one_token_only() -> None:

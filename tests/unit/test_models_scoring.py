@@ -34,7 +34,8 @@ def test_scores_are_those_of_a_plain_loop(
     for prompt, continuation, score in zip(PROMPTS, CONTINUATIONS, scores, strict=True):
         assert score.logprob.dtype == score.entropy.dtype == np.float64
         assert score.rank.dtype == np.int64
-        assert len(score.logprob) == len(score.entropy) == len(score.rank) == len(continuation)
+        assert score.gap.dtype == np.float64
+        assert len(score.logprob) == len(score.entropy) == len(score.rank) == len(score.gap) == len(continuation)
         for i, token in enumerate(continuation):
             with torch.no_grad():
                 logprobs = network(torch.tensor([prompt + continuation[:i]])).logits[0, -1].log_softmax(-1)
@@ -43,6 +44,7 @@ def test_scores_are_those_of_a_plain_loop(
             assert score.entropy[i] == pytest.approx(expected, abs=1e-10)
             order = logprobs.argsort(descending=True).tolist()
             assert score.rank[i] == order.index(token)
+            assert score.gap[i] == pytest.approx((logprobs[order[0]] - logprobs[order[1]]).item(), abs=1e-10)
 
 
 def test_perplexity_is_that_of_transformers_loss(tiny_gpt2_dir: Path) -> None:
@@ -55,10 +57,11 @@ def test_perplexity_is_that_of_transformers_loss(tiny_gpt2_dir: Path) -> None:
 
 def test_certain_tokens_have_no_entropy() -> None:
     logits = torch.tensor([[0.0, -torch.inf, -torch.inf], [0.0, 0.0, -torch.inf]])
-    logprob, entropy, rank = scoring._values(logits, torch.tensor([0, 1]))
+    logprob, entropy, rank, gap = scoring._values(logits, torch.tensor([0, 1]))
     np.testing.assert_allclose(logprob, [0, -np.log(2)])
     np.testing.assert_allclose(entropy, [0, np.log(2)])
     assert rank.tolist() == [0, 0]
+    assert gap.tolist() == [np.inf, 0]
 
 
 def test_a_text_that_fills_the_context_and_one_more(tiny_gpt2_dir: Path) -> None:

@@ -67,6 +67,29 @@ def test_a_rank_counts_the_strictly_likelier(seed: int, place: int) -> None:
     ]
 
 
+@pytest.mark.parametrize("vocab", [2, 3, 127, 128, 130, 1000, VOCAB])
+def test_a_gap_is_the_difference_of_the_two_largest(vocab: int) -> None:
+    x = 3 * torch.randn(40, vocab, generator=torch.Generator().manual_seed(vocab))
+    x[1:30] = x[1:30].round()  # ties within a block of 64 and across blocks
+    x[2, 1:] = -torch.inf
+    x[3] = 0.5
+    x[4, -1] = 99.0  # beyond the last whole block
+    x[5, 0], x[5, -2:] = 99.0, 100.0
+    largest = x.sort(dim=-1, descending=True).values
+    plain = Nodes(x)
+    sorted_first = Nodes(x)
+    assert len(sorted_first.prefix.values) == 40
+    for nodes in (plain, sorted_first):
+        assert torch.equal(nodes.gap, largest[:, 0] - largest[:, 1])
+    assert plain.gap[2] == torch.inf
+    assert plain.gap[3] == 0
+    assert (plain.gap == 0).any()
+
+
+def test_a_vocabulary_of_one_token_has_no_second() -> None:
+    assert Nodes(torch.zeros(2, 1)).gap.tolist() == [float("inf")] * 2
+
+
 def test_entropy_has_the_same_bits_however_many_rows_and_threads() -> None:
     x = 4 * torch.randn(12, 50_257, generator=torch.Generator().manual_seed(0))
     threads = torch.get_num_threads()

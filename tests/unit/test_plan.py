@@ -79,3 +79,16 @@ def test_a_job_folder_has_to_be_inside_its_sweep() -> None:
     outside = Job(groups | CONFIG, Path("/elsewhere"), Path("sweep"), {"strategy": "greedy"}, (), new=False)
     with pytest.raises(InputError, match="inside its sweep's"):
         plan([outside])
+
+
+def test_a_scorer_that_cannot_be_had_ends_the_run_before_a_strategy_is_built(tmp_path: Path) -> None:
+    perplexity = {"factory": "harness.metrics.perplexity.Perplexity", "scorers": ["generator", "pocket-x"]}
+    config: dict[str, Any] = {
+        "prompts": {"factory": "harness.prompts.text.text", "text": "a"},
+        "model": {"factory": "harness.models.pocket.pocket", "size": "s"},
+        "metrics": {"perplexity": perplexity},
+        "strategy": {"factory": "no.such.strategy"},
+    }
+    given = Job(job("greedy").config | config, tmp_path, tmp_path, job("greedy").choices, (), new=False)
+    with pytest.raises(InputError, match=r"^metrics\.perplexity\.scorers='pocket-x': there is no such model"):
+        plan([given])

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from harness import sampler, transforms
 from harness.nodes import PREFIX, Nodes
@@ -31,7 +32,7 @@ def _small_second_step() -> Iterator[None]:
 def take(
     logits: Tensor, uniform: Tensor, chain: Sequence[Monotone] = (), first: int | None = None
 ) -> list[list[float]]:
-    """One row of logits under many draws: tokens, log-probabilities and how many were possible."""
+    """One row of logits under many draws: tokens, log-probabilities, how many were possible and their mass."""
     nodes = Nodes(logits[None])
     return [x.tolist() for x in draw(nodes, torch.zeros(len(uniform), dtype=torch.int64), uniform, chain, first)]
 
@@ -127,7 +128,9 @@ def test_the_fast_sampler_is_the_definition(vocab: int, case: str, knobs: dict[s
     logits, chain = adversarial(vocab)[case], monotone(knobs)
     draws = torch.tensor([*EDGE, *np.random.default_rng(0).random(30)], dtype=torch.float64)
     fast = take(logits, draws, chain)
-    assert fast == take(logits, draws, chain, first=vocab)  # all of it sorted: tokens, log-probabilities, counts
+    assert fast == take(logits, draws, chain, first=vocab)  # all of it sorted: tokens, log-probabilities, counts, mass
+    whole = logits.double().softmax(-1)[logits.sort(descending=True, stable=True).indices].cumsum(-1)
+    assert fast[3] == pytest.approx([float(whole[int(n) - 1]) for n in fast[2]], rel=1e-5)
     if vocab < LARGE:
         assert fast == take(logits, draws, chain, first=3)
         assert fast[0] == [by_hand(logits.tolist(), float(u), **knobs) for u in draws]  # type: ignore[arg-type]
@@ -177,8 +180,67 @@ def test_a_row_takes_the_same_token_in_any_company() -> None:
     chain = monotone({"temperature": 1.2, "top_p": 0.97})
     together = [x.tolist() for x in draw(Nodes(logits), torch.arange(40), uniform, chain)]
     alone = [take(logits[i], uniform[i : i + 1], chain) for i in range(40)]
-    assert together == [[a[column][0] for a in alone] for column in range(3)]
+    assert together == [[a[column][0] for a in alone] for column in range(4)]
     order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
     twice = torch.cat([order, order])  # more rows than nodes
     shared = [x.tolist() for x in draw(Nodes(logits), twice, uniform[twice], chain)]
     assert shared == [[column[i] for i in twice] for column in together]
+
+
+WARPERS = {"temperature": TemperatureLogitsWarper, "top_k": TopKLogitsWarper, "top_p": TopPLogitsWarper}
+
+
+def warped(logits: Tensor, knobs: dict[str, float]) -> Tensor:
+    """What transformers makes of rows of logits."""
+    chain = LogitsProcessorList([WARPERS[name](value) for name, value in knobs.items()])
+    found: Tensor = chain(torch.zeros(len(logits), 0, dtype=torch.int64), logits.clone())
+    return found
+
+
+KNOBS: list[dict[str, float]] = [
+    {"temperature": 0.7},
+    {"top_k": 40},
+    {"top_k": PREFIX + 9},
+    {"top_p": 0.9},
+    {"temperature": 3.0, "top_p": 0.7},
+    {"temperature": 0.5, "top_k": 300, "top_p": 0.99},
+]
+
+
+@pytest.mark.parametrize("knobs", KNOBS, ids=str)
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_mass_is_what_transformers_keeps_of_the_models_own_probabilities(
+    knobs: dict[str, float], changed: bool
+) -> None:
+    """`changed`: rows have logits of their own, with ties and forbidden tokens; the mass stays that of the model's."""
+    own = 4 * torch.randn(6, LARGE, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    place = torch.tensor([3, 0, 5, 5, 1])
+    rows = own[place]
+    if changed:
+        rows = rows + torch.randn(rows.shape, generator=torch.Generator().manual_seed(6), dtype=torch.float64)
+        rows[:, ::3] = -torch.inf
+    kept = warped(rows, knobs) > -torch.inf
+    expected = (own.softmax(-1)[place] * kept).sum(-1)
+    node = torch.arange(5) if changed else place
+    found = draw(
+        Nodes(rows if changed else own),
+        node,
+        torch.full((5,), 0.4, dtype=torch.float64),
+        monotone(knobs),
+        own=(Nodes(own), place) if changed else None,
+    )
+    assert found.possible.tolist() == kept.sum(-1).tolist()
+    torch.testing.assert_close(found.mass, expected, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("knobs", [{}, *KNOBS, {"temperature": 0.0}, {"top_k": PREFIX}], ids=str)
+def test_the_mass_does_not_depend_on_how_much_is_sorted(knobs: dict[str, float]) -> None:
+    """Also where a transform has made tokens equal at the end of what is sorted that are not equal to the model."""
+    own = torch.randn(30, LARGE, generator=torch.Generator().manual_seed(7))
+    rows = (4 * torch.randn(30, LARGE, generator=torch.Generator().manual_seed(8))).round()
+    rows[:10, 200:] = -torch.inf
+    node, uniform = torch.arange(30), torch.from_numpy(np.random.default_rng(9).random(30))
+    found = [
+        draw(Nodes(rows), node, uniform, monotone(knobs), first, own=(Nodes(own), node)) for first in (None, LARGE, 5)
+    ]
+    assert all(torch.equal(a, b) for other in found[1:] for a, b in zip(found[0], other, strict=True))

@@ -142,6 +142,8 @@ def test_values_are_those_of_the_returned_tokens() -> None:
         np.testing.assert_array_equal(value["rank"], rank)
         assert np.isnan(value["strategy_logprob"]).all()
         assert np.isnan(value["kept"]).all()
+        assert np.isnan(value["kept_mass"]).all()
+        np.testing.assert_allclose(value["gap"], np.sort(logits.numpy())[:, -1] - np.sort(logits.numpy())[:, -2])
         assert g.score == pytest.approx(logprob.sum() / len(g.tokens) ** 0.5)
 
 
