@@ -57,9 +57,9 @@ def _bca(tails: Floats, draws: Floats, value: float, left_out: Floats) -> Floats
     deviation = left_out.mean() - left_out
     spread = float(np.sum(deviation**2))
     acceleration = float(np.sum(deviation**3)) / (6 * spread**1.5) if spread else 0.0
-    bias = ndtri((np.mean(draws < value) + np.mean(draws <= value)) / 2)
+    rounding = 1e-12 * float(np.abs(draws).max())  # must not decide on which side of the number it is again
+    bias = ndtri((np.mean(draws < value - rounding) + np.mean(draws <= value + rounding)) / 2)
     shifted = bias + ndtri(tails)
-    shrunk = 1 - acceleration * shifted
-    if not np.isfinite(bias) or (shrunk <= 0).any():
+    if not np.isfinite(shifted).all() or (acceleration * shifted >= 1).any():
         return np.full(2, np.nan)
-    return np.asarray(ndtr(bias + shifted / shrunk))
+    return np.asarray(ndtr(bias + shifted / (1 - acceleration * shifted)))

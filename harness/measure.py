@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from harness.evidence import Evidence, evidence
 from harness.metrics.base import Corpus, Metric, Score, Tools
 from harness.results import ScoreRecord
@@ -39,7 +41,8 @@ def record(
         if basis is not None:
             kept.append(basis)
             interval = basis.interval()
-            one = replace(one, low=interval.low, high=interval.high, method=interval.method)
+            low, high = np.clip([interval.low, interval.high], *score.bounds)
+            one = replace(one, low=float(low), high=float(high), method=interval.method)
         if gaps and (gap := gaps.get(score.name)):
             one = replace(one, gap=gap.value, gap_low=gap.low, gap_high=gap.high, gap_p=gap.p)
         records.append(one)

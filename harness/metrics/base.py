@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -117,6 +118,10 @@ class Score:
     combine: Combine | None = None
     left_out: NDArray[np.float64] | None = None  # [groups] the number without each group of `jackknife.groups`
     noise: float = 0.0  # variance that the texts have no part in, such as the clustering's, beside `left_out`
+    bounds: tuple[float, float] = (
+        -math.inf,
+        math.inf,
+    )  # the least and the most that it can be: cuts a jackknife interval
     items: NDArray[np.float64] | None = None  # [texts], for people to look at; NaN where a text has no value
     notes: tuple[str, ...] = ()  # what a reader has to know before believing it
 

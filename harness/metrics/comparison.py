@@ -41,7 +41,7 @@ class Comparison:
         means = self.of(measure).mean(axis=1)
         noise = float(means.var(ddof=1)) / len(means) if len(means) > 1 else 0.0
         left_out = self.found[:, :, 1:, measure].mean(axis=(0, 1))
-        return Score(name, float(means.mean()), better, signature, left_out=left_out, noise=noise)
+        return Score(name, float(means.mean()), better, signature, left_out=left_out, noise=noise, bounds=(0.0, 1.0))
 
 
 def compare(

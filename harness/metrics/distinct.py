@@ -76,6 +76,7 @@ class Distinct(Metric):
                 "reference",
                 sign(f"distinct-{grams.size}", **given),
                 left_out=None if self.compat == "degen" else without_each(grams, group),
+                bounds=(0.0, 1.0),
                 notes=notes,
             )
             for grams in ngrams(sequences, self.sizes)

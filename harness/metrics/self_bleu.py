@@ -89,6 +89,7 @@ class SelfBleu(Metric):
                 better="reference",
                 signature=sign(f"self-bleu-{size}", **signed),
                 left_out=left_out[:, size - 1],
+                bounds=(0.0, 1.0),
                 items=np.where(chosen, items[size - 1], np.nan),
                 notes=self._notes(lengths[chosen], size),
             )
