@@ -92,7 +92,7 @@ class Loops(Metric):
             decide = degen.loops if self.compat == "degen" else mauve_experiments.loops
             found = [decide(tokens) for tokens in units(corpus, self.unit, "metrics.loops")]
             signature = sign("loops", unit=UNIT_NAMES[self.unit], **signed(self.compat))
-            return [mean_of("loops", np.array(found, dtype=np.float64), "low", signature)]
+            return [mean_of("loops", np.array(found, dtype=np.float64), "low", signature, combine="share")]
         rule = (self.min_period, self.min_repeats, self.window)
         loops = [find_loop(sequence, *rule) for sequence in units(corpus, self.unit, "metrics.loops")]
         onsets = np.array([np.nan if loop is None else loop.onset for loop in loops], dtype=np.float64)
@@ -106,6 +106,6 @@ class Loops(Metric):
         note = f"{int(items.sum())} of {len(items)} texts loop"
         onset = sign("loop-onset", **given, avg="median")
         return [
-            mean_of("loops", items, "low", sign("loops", **given)),
+            mean_of("loops", items, "low", sign("loops", **given), combine="share"),
             combined("loop-onset", onsets[:, None], "median", "reference", onset, onsets, (note,)),
         ]
