@@ -26,7 +26,7 @@ from harness.scorer import Scorer, check_scorers
 from harness.strategies.base import Strategy
 from harness.texts import corpus, reference_frame, row
 
-METRICS = ("repetition", "loops", "distinct", "perplexity", "mauve", "length")
+METRICS = ("repetition", "loops", "diversity", "distinct", "perplexity", "mauve", "length")
 
 
 def decode(

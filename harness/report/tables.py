@@ -16,7 +16,7 @@ from harness.signature import FREE, differing, parse
 
 MISSING = "–"
 
-FIRST = ("perplexity", "mauve", "rep-4", "loops", "distinct-2", "length", "eos-share")
+FIRST = ("perplexity", "mauve", "diversity", "rep-4", "loops", "distinct-2", "length", "eos-share")
 """What is shown first where not every score has room."""
 
 ALPHA = 0.05
