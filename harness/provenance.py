@@ -13,7 +13,7 @@ from typing import Any
 from harness import __version__
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
-_PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "hydra-core", "mauve-text")
+_PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "hydra-core", "faiss-cpu", "scikit-learn")
 
 
 def provenance(*, device: str, dtype: str, model: str, fingerprint: str, started: datetime) -> dict[str, Any]:
