@@ -39,4 +39,5 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
 
 def _shown(found: Evidence) -> dict[str, float]:
     interval = found.interval()
-    return {"value": found.value, "low": interval.low, "high": interval.high, "noise": found.noise}
+    low, high = max(0.0, interval.low), min(1.0, interval.high)  # as results cut it
+    return {"value": found.value, "low": low, "high": high, "noise": found.noise}

@@ -159,7 +159,7 @@ class Metric(ABC):
     """A metric: a frozen dataclass of knobs, callable on a corpus."""
 
     # How its distance from the references is measured: with texts cut to the same length pair by pair, with texts as
-    # they are (the length itself), or not at all (MAUVE is a distance already).
+    # they are (the length itself), or not at all.
     gap: ClassVar[Literal["matched", "plain", "none"]] = "matched"
 
     def __post_init__(self) -> None:

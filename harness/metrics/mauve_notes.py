@@ -12,7 +12,7 @@ from harness.metrics.base import Corpus
 from harness.metrics.pairing import Pair, smallest
 
 STEADY = 1_000  # texts from which on the bias and the noise of the histograms stop dominating
-FEW = 200  # texts below which the jackknife's interval is too narrow (measured in `experiments/mauve`)
+FEW = 200  # texts below which the interval can be too narrow: coverage of 90% at 100 (`experiments/mauve`)
 UNEQUAL = 0.05  # relative difference in mean length from which on it is noted
 
 
@@ -29,7 +29,7 @@ def notes_on(p: Corpus, q: Corpus, pairs: Sequence[Pair], found: NDArray[np.floa
     if smallest(pairs) < STEADY:
         notes.append(f"below {STEADY:,} texts MAUVE is optimistic and noisy")
     if smallest(pairs) < FEW:
-        notes.append(f"below {FEW} texts its interval holds the true number nine times in ten, not nineteen in twenty")
+        notes.append(f"below {FEW} texts its interval may hold the true number only nine times in ten")
     unit, references, generations = _lengths(p, q)
     if abs(generations - references) > UNEQUAL * max(generations, references):
         notes.append(f"MAUVE sees lengths too: {generations:.1f} {unit} on average, {references:.1f} in the references")

@@ -51,9 +51,11 @@ def test_coverage_takes_the_mean_over_draws_for_the_truth_and_none_for_a_differe
 
 def test_coverage_counts_the_intervals_that_hold_the_truth() -> None:
     setting = coverage.Setting(40, 4, 1.0, 4)
-    found = np.array([[1.0, 0.0, 2.0, 0.1], [2.0, 1.9, 2.1, 0.1], [0.0, -0.1, 0.1, 0.1], [1.0, 0.9, 1.1, 0.1]])
+    intervals = [(1.0, 0.0, 2.0), (2.0, 1.9, 2.1), (0.0, -0.1, 0.1), (1.0, 0.9, 1.1)]
+    found = np.array([[value, low, high, low + 1, high + 1, 0.1] for value, low, high in intervals])
     row = coverage._row(setting, "mauve", found)
     assert (row["truth"], row["coverage"]) == (1.0, 0.5)
+    assert row["coverage without noise"] == 0.5  # of the first and the third, both moved by 1
     assert coverage._row(setting, "mauve, difference", found)["coverage"] == 0.5  # 0 is in the first and the third
 
 

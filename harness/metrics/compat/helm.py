@@ -25,7 +25,7 @@ def self_bleu(texts: Sequence[str], prompt_ids: Sequence[str]) -> float:
     try:
         from sacrebleu.metrics import BLEU
     except ImportError as error:
-        raise InputError("compat=helm takes sacrebleu's tokenisation: pip install sacrebleu") from error
+        raise InputError("compat=helm takes sacrebleu's tokenisation: pip install 'decoding-harness[bleu]'") from error
     bleu = BLEU(effective_order=True)
     prompts: dict[str, list[str]] = {prompt: [] for prompt in prompt_ids}
     for text, prompt in zip(texts, prompt_ids, strict=True):
