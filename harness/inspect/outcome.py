@@ -1,0 +1,101 @@
+"""What a strategy makes of one step: its own distribution, worked out and not sampled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.inspect.command import Choice
+from harness.inspect.step import Step
+from harness.knobs import build, import_path
+from harness.nodes import Nodes
+from harness.sampler import Ranked
+from harness.strategies.base import Strategy, View
+from harness.strategies.sampling import Sampling
+from harness.transforms import Chain, Transform, chain
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """What is left of a model's distribution."""
+
+    probabilities: Tensor  # [vocab] float64
+    kept: Tensor  # [vocab] bool: what is possible still, if only with a probability that rounds to 0
+    mass: float  # the probability of all of these under the model's own distribution
+    cut: float  # and that of all others
+
+    @property
+    def entropy(self) -> float:
+        """In nats."""
+        return float(torch.special.entr(self.probabilities).sum())
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one strategy makes of a step."""
+
+    label: tuple[str, ...]  # its name, and the knobs that are not at their defaults: "top_p", "0.9", "temperature=0.7"
+    distribution: Distribution | None  # None: a search, which has none
+    rows: tuple[int, ...]  # the token of each of its rows after this step
+    drawn: bool  # whether these depend on the seed
+
+
+def built(choice: Choice) -> Strategy[Any]:
+    """The strategy of a choice.
+
+    Raises:
+        InputError: a knob is out of its range.
+    """
+    strategy: Strategy[Any] = build(choice.node, "strategy")
+    return strategy
+
+
+def outcome(step: Step, choice: Choice, strategy: Strategy[Any]) -> Outcome:
+    """What a strategy makes of a step.
+
+    That of sampling is what its transforms leave, exactly; of anything else that says it has one token left (greedy),
+    all on that token.
+    """
+    view = step.view(strategy.width)
+    taken, _ = strategy.step(view, strategy.start(step.prefill()))
+    found = None
+    if isinstance(strategy, Sampling):
+        found = transformed(strategy.transform, view)
+    elif taken.kept is not None and (taken.kept == 1).all():
+        only = torch.zeros(step.nodes.vocab, dtype=torch.bool).index_fill(0, taken.tokens[:1], True)
+        found = _distribution(view, only.double(), only)
+    return Outcome(label(choice), found, tuple(taken.tokens.tolist()), strategy.stochastic)
+
+
+def transformed(transform: Transform, view: View) -> Distribution:
+    """The whole distribution that sampling draws from (`harness.sampler.draw` works out as much of it as it needs)."""
+    transforms = chain(transform)
+    nodes = view.nodes
+    if transforms.general:
+        nodes = Nodes(Chain(transforms.general, ())(view.logits, view))
+    ranked = Ranked.of(nodes, torch.zeros(1, dtype=torch.int64), nodes.vocab)
+    for monotone in transforms.monotone:
+        ranked = monotone.ranked(ranked)
+    values, total = ranked.values[0], ranked.total()[0]
+    kept = torch.empty(nodes.vocab, dtype=torch.bool).scatter_(0, ranked.tokens[0], values > -torch.inf)
+    probabilities = torch.empty(nodes.vocab, dtype=torch.float64).scatter_(0, ranked.tokens[0], values.exp() / total)
+    return _distribution(view, probabilities, kept)
+
+
+def _distribution(view: View, probabilities: Tensor, kept: Tensor) -> Distribution:
+    own = view.nodes.logits[0].double().softmax(-1)
+    return Distribution(probabilities, kept, min(1.0, float(own[kept].sum())), float(own[~kept].sum()))
+
+
+def label(choice: Choice) -> tuple[str, ...]:
+    """A strategy's name, and those of its knobs that are not at their defaults; its own knob first, by its value."""
+    parameters = signature(import_path(choice.node["factory"], "strategy.factory")).parameters
+    changed = {
+        knob: value for knob, value in choice.node.items() if knob != "factory" and value != parameters[knob].default
+    }
+    own = [str(changed.pop(choice.name))] if choice.name in changed else []
+    return choice.name, *own, *(f"{knob}={value}" for knob, value in changed.items())
