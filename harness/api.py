@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness import engine
 from harness.arguments import check_frame, listed, prompts_of, seeds_of, strategies_of
+from harness.comparison import REFERENCE, Comparison
 from harness.engine import MaxRows, Request
 from harness.errors import InputError
 from harness.evidence import Evidence, against
@@ -24,7 +25,7 @@ from harness.prompts import Prompt
 from harness.results import ScoreRecord
 from harness.scorer import Scorer, check_scorers
 from harness.strategies.base import Strategy
-from harness.texts import corpus, reference_frame, row
+from harness.texts import corpus, named, reference_frame, row
 
 METRICS = ("repetition", "loops", "diversity", "distinct", "perplexity", "mauve", "length")
 
@@ -71,7 +72,8 @@ def decode(
     }
     place = {request: i for i, request in enumerate(labels)}
     found = sorted(engine.decode(model, list(labels), max_rows=max_rows), key=lambda g: place[g.request])
-    return pd.DataFrame([row(g, labels[g.request], model) for g in found])
+    about = {"model": named(model), "max_new_tokens": max_new_tokens}
+    return pd.DataFrame([row(g, labels[g.request], model) | about for g in found])
 
 
 def references(
@@ -86,7 +88,7 @@ def references(
             and `score` notes where the longest texts of the two sides differ.
 
     Returns:
-        One row per reference: prompt_id, prompt, text, tokens, logprob, entropy, rank, gap.
+        One row per reference: prompt_id, prompt, text, tokens, ends, logprob, entropy, rank, gap.
 
     Raises:
         InputError: a prompt is a plain text, which has no reference; there are no prompts; the length is no count.
@@ -96,7 +98,7 @@ def references(
     for each in given:
         if not isinstance(each, Prompt):
             raise InputError(f"prompts: {each!r:.60} is no Prompt and has no reference; take those of load_prompts")
-    return reference_frame(model, given, max_new_tokens)
+    return reference_frame(model, given, max_new_tokens).assign(model=named(model), max_new_tokens=max_new_tokens)
 
 
 def score(
@@ -118,7 +120,7 @@ def score(
         references: from `references`, or a frame with the columns prompt_id and text; without them there is no
             reference row and no MAUVE.
         metrics: names of yamls in `conf/metrics`, or metric objects.
-        featurizer: the model of `conf/model` whose hidden states MAUVE compares.
+        featurizer: the model of `conf/model` whose hidden states MAUVE compares, unless the metric names its own.
         model: the one that decoded. With it the gap to the references is measured on texts cut to equal lengths;
             without it, only where no text has to be cut.
 
@@ -132,7 +134,8 @@ def score(
             metric, featurizer or scorer.
     """
     built = [m if isinstance(m, Metric) else load_metric(m) for m in listed("metrics", metrics, (str, Metric))]
-    check_scorers({f"metrics.{type(m).__name__.lower()}": m for m in built})
+    for metric in built:
+        check_scorers({f"metrics.{type(metric).__name__.lower()}": metric})
     check_frame("generations", generations, ("strategy", *_TEXT))
     if set(_KEYS) <= set(generations) and (again := generations.duplicated([*_KEYS])).any():
         label = generations["strategy"][again].iloc[0]
@@ -146,10 +149,12 @@ def score(
         human = None if references.empty else corpus(references)
     if human and (generations["strategy"] == "reference").any():
         raise InputError("generations: the label 'reference' is that of the references; give the strategy another")
-    wanted = human is not None and any(getattr(m, "featurizer", None) for m in built)
+    features = {w for m in built if (w := getattr(m, "featurizer", None))} if human is not None else set()
+    if len(chosen := (features - {"auto"}) or features) > 1:
+        raise InputError(f"featurizer: one for all metrics, not {', '.join(sorted(chosen))}")
     tools = Tools(
         human,
-        Featurizer(featurizer, key="featurizer") if wanted else None,
+        Featurizer(featurizer if (name := chosen.pop()) == "auto" else name, key="featurizer") if chosen else None,
         decode=model.decode if model else None,
         scorer=Scorer(),
     )
@@ -219,14 +224,24 @@ def differences(scores: pd.DataFrame, baseline: str) -> pd.DataFrame:
     )
 
 
-def compare(scores: pd.DataFrame) -> pd.DataFrame:
-    """A frame from `score` as a table: strategies down, scores across, values only.
+def compare(scores: pd.DataFrame, baseline: str | None = None) -> Comparison:
+    """A frame from `score` as a table: strategies down, scores across.
+
+    Args:
+        scores: from `score`.
+        baseline: the strategy that the others are tested against where the table shows itself; None: the first.
+
+    Returns:
+        A frame of the values that a notebook shows with their intervals, the best in bold and marks for significance.
+        Its `plane` draws them.
 
     Raises:
-        InputError: it is not such a frame; a strategy has a score twice.
+        InputError: it is not such a frame; a strategy has a score twice; there is no such baseline.
     """
     check_frame("scores", scores, ("strategy", "score", "value"))
     if (again := scores.duplicated(["strategy", "score"])).any():
         raise InputError(f"scores: {scores['strategy'][again].iloc[0]!r} has two values of one score")
-    table = scores.pivot(index="strategy", columns="score", values="value")  # in alphabetical order
-    return table.reindex(index=scores["strategy"].unique(), columns=scores["score"].unique())
+    labels = [label for label in scores["strategy"].unique() if label != REFERENCE]
+    if baseline is not None and baseline not in labels:
+        raise InputError(f"baseline={baseline!r}: there is no such strategy in scores; there are {', '.join(labels)}")
+    return Comparison.of(scores, scores.attrs.get(_EVIDENCE, {}), baseline)

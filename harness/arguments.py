@@ -82,7 +82,8 @@ def _twice(values: Iterable[Any]) -> Any:
 def check_frame(what: str, frame: Any, columns: Sequence[str], *, empty: bool = False) -> None:
     """Raise InputError for what is no frame, has no rows, lacks a column, or has a `text` that is none."""
     if not isinstance(frame, pd.DataFrame):
-        raise InputError(f"{what}={frame!r:.60}: must be a pandas frame")
+        shown = " ".join(repr(frame).split())
+        raise InputError(f"{what}={shown:.60}: must be a pandas frame")
     if frame.empty and not empty:
         raise InputError(f"there are no {what}")
     if missing := [name for name in columns if name not in frame]:

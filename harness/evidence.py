@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from harness import jackknife, stats
 from harness.metrics.base import Score
+from harness.signature import comparable
 from harness.stats import Difference, Interval
 
 LEFT_OUT = "left-out"
@@ -23,9 +24,10 @@ _FILE = "evidence.parquet"
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """The summands of one score, by prompt; or the score without each group of prompts."""
+    """The summands of one score, text by text; or the score without each group of prompts."""
 
     score: str
+    signature: str  # of the score: evidence of numbers that may not be compared is not paired
     value: float
     kind: str  # how the values combine: a `stats.Combine`, or `LEFT_OUT`
     units: NDArray[np.str_]  # [n] the prompt that each row of `values` belongs to; of `LEFT_OUT`: the groups' numbers
@@ -40,7 +42,9 @@ class Evidence:
         return stats.bootstrap(self.values, self.units.tolist(), self.kind)  # type: ignore[arg-type]
 
     def minus(self, other: Evidence) -> Difference | None:
-        """The paired difference; None where the two cannot be paired: other prompts, or another kind of number."""
+        """The paired difference; None where the two may not be compared, or cannot be paired for other prompts."""
+        if not comparable(self.signature, other.signature):
+            return None
         if (self.kind, self.prompts) != (other.kind, other.prompts) or self.values.shape[1:] != other.values.shape[1:]:
             return None
         if self.kind == LEFT_OUT:
@@ -53,9 +57,15 @@ class Evidence:
 def evidence(score: Score, prompt_ids: Sequence[str]) -> Evidence | None:
     """That of a score measured on texts of these prompts; None where it has none, or no value.
 
-    Summands are added up by prompt, which is all that resampling of prompts needs; a median needs every item.
+    Summands are kept text by text. Resampling prompts needs no more than their sums by prompt, but the test of one text
+    a prompt against several has to exchange single texts, and a median needs every item.
     """
-    about: dict[str, Any] = {"score": score.name, "value": float(score.value), "prompts": _digest(prompt_ids)}
+    about: dict[str, Any] = {
+        "score": score.name,
+        "signature": score.signature,
+        "value": float(score.value),
+        "prompts": _digest(prompt_ids),
+    }
     if np.isnan(score.value):
         return None
     if score.left_out is not None:
@@ -65,12 +75,7 @@ def evidence(score: Score, prompt_ids: Sequence[str]) -> Evidence | None:
     if score.stats is None or score.combine is None:
         return None
     ids = np.asarray(prompt_ids, dtype=np.str_)
-    if score.combine == "median":
-        return Evidence(kind=score.combine, units=ids, values=score.stats, **about)
-    names, place = np.unique(ids, return_inverse=True)
-    sums = np.zeros((len(names), score.stats.shape[1]))
-    np.add.at(sums, place, score.stats)
-    return Evidence(kind=score.combine, units=names, values=sums, **about)
+    return Evidence(kind=score.combine, units=ids, values=score.stats, **about)
 
 
 def _digest(prompt_ids: Sequence[str]) -> str:
@@ -110,6 +115,7 @@ def write_evidence(folder: Path, given: Iterable[Evidence]) -> None:
     rows = [(e, unit, value) for e in given for unit, value in zip(e.units, e.values, strict=True)]
     columns = {
         "score": pa.array([e.score for e, _, _ in rows], pa.string()),
+        "signature": pa.array([e.signature for e, _, _ in rows], pa.string()),
         "value": pa.array([e.value for e, _, _ in rows], pa.float64()),
         "kind": pa.array([e.kind for e, _, _ in rows], pa.string()),
         "prompts": pa.array([e.prompts for e, _, _ in rows], pa.string()),
@@ -128,9 +134,12 @@ def read_evidence(folder: Path) -> dict[str, Evidence]:
     if not (folder / _FILE).exists():
         return {}
     frame = pq.ParquetFile(folder / _FILE).read().to_pandas()
+    if "signature" not in frame:  # an older version's: nobody can say what it may be compared with
+        return {}
     return {
         str(score): Evidence(
             score=str(score),
+            signature=str(rows["signature"].iloc[0]),
             value=float(rows["value"].iloc[0]),
             kind=str(rows["kind"].iloc[0]),
             units=rows["unit"].to_numpy(dtype=np.str_),

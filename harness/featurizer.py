@@ -57,7 +57,7 @@ class Featurizer:
 
     def __init__(self, wanted: str, models: Sequence[str] = (), key: str = "metrics.mauve.featurizer") -> None:
         self._choice = (wanted, models, key)
-        self._known: dict[tuple[str, ...], NDArray[np.float32]] = {}
+        self._known: dict[str, NDArray[np.float32]] = {}
         if wanted != "auto":
             choose(*self._choice)
 
@@ -80,8 +80,8 @@ class Featurizer:
         """[texts, d_model] the last hidden state at the last token of every text, tokenised by the featurizer's own."""
         from harness.models.scoring import features  # imports torch
 
-        key = tuple(corpus.texts)
-        if key not in self._known:
-            limit = self.model.context
-            self._known[key] = features(self.model, [self.model.encode(text)[:limit] for text in corpus.texts])
-        return self._known[key]
+        unread = [text for text in dict.fromkeys(corpus.texts) if text not in self._known]
+        if unread:
+            tokens = [self.model.encode(text)[: self.model.context] for text in unread]
+            self._known.update(zip(unread, features(self.model, tokens), strict=True))
+        return np.stack([self._known[text] for text in corpus.texts])

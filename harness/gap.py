@@ -84,7 +84,12 @@ class HumanGap:
         self, corpus: Corpus, wanted: Sequence[int], whole: Corpus, known: Found, references: Corpus
     ) -> list[dict[str, Evidence]]:
         """What each wanted metric finds in a corpus; `known` is what all of them found in `whole`."""
-        key = (*map(str, wanted), *corpus.texts) if corpus is references and corpus is not whole else None
+        # Lengths too: a token of half a character may be cut off without a change of the text.
+        key = (
+            (*map(str, wanted), *corpus.prompt_ids, *corpus.texts, *(str(len(t)) for t in corpus.tokens or ()))
+            if corpus is references and corpus is not whole
+            else None
+        )
         if key is not None and key in self._known:
             return self._known[key]
         tools = replace(self.tools, references=references)

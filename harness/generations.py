@@ -23,7 +23,8 @@ SCHEMA = pa.schema(
         "seed": pa.int64(),
         "sample": pa.int32(),
         "text": pa.string(),  # the continuation alone, special tokens left out
-        "tokens": pa.list_(pa.int32()),  # a closing eos included; the seven lists below are as long
+        "tokens": pa.list_(pa.int32()),  # a closing eos included; the eight lists below are as long
+        "ends": pa.list_(pa.int32()),  # characters of the text that are there once the token is decoded
         "logprob": _FLOATS,
         "strategy_logprob": _FLOATS,  # null for searches
         "entropy": _FLOATS,

@@ -53,14 +53,14 @@ def interval(value: float, left_out: Floats, sizes: Floats, noise: float = 0.0, 
         level: the share of such intervals that hold the number's mean over corpora of this size.
 
     Returns:
-        method "jackknife"; "constant" where the variance is 0; "none" where a number is not finite or there are fewer
-        than two groups.
+        method "jackknife"; without an interval "constant" where the variance is 0, which tells nothing, and "none"
+        where a number is not finite or there are fewer than two groups.
     """
     variance = _variance(value, left_out, sizes) + noise
     if not np.isfinite(variance):
         return Interval(np.nan, np.nan, "none")
     if variance == 0:
-        return Interval(value, value, "constant")
+        return Interval(np.nan, np.nan, "constant")
     reach = _quantile(len(left_out), level) * float(np.sqrt(variance))
     return Interval(value - reach, value + reach, "jackknife")
 
@@ -97,7 +97,9 @@ def difference(
     if found.method == "none":
         return Difference(value, np.nan, np.nan, np.nan)
     if found.method == "constant":
-        return Difference(value, value, value, 1.0 if value == 0 else 0.0, "constant", "t")
+        # Equal corpora do not differ; of others, whose difference no group seems to move, nothing can be said.
+        equal = value == 0
+        return Difference(value, np.nan, np.nan, 1.0 if equal else np.nan, "constant", "t" if equal else "none")
     from scipy.special import stdtr  # scipy takes longer to import than a command line may wait
 
     error = float(np.sqrt(_variance(value, left_out, sizes) + noise))

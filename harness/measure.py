@@ -41,8 +41,10 @@ def record(
         if basis is not None:
             kept.append(basis)
             interval = basis.interval()
-            low, high = np.clip([interval.low, interval.high], *score.bounds)
-            one = replace(one, low=float(low), high=float(high), method=interval.method)
+            one = replace(one, method=interval.method)
+            if not np.isnan(interval.low):
+                low, high = np.clip([interval.low, interval.high], *score.bounds)
+                one = replace(one, low=float(low), high=float(high))
         if gaps and (gap := gaps.get(score.name)):
             one = replace(one, gap=gap.value, gap_low=gap.low, gap_high=gap.high, gap_p=gap.p)
         records.append(one)

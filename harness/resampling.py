@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Counts = NDArray[np.uint8]
 
-_CHUNK = 2**17  # resampled prompts in memory at once, whatever the size of the corpus
+_CHUNK = 2**17  # resampled prompts, and items of a median, in memory at once, whatever the size of the corpus
 _KEPT = 2**26  # up to so many (64 MB; 6,700 prompts 10,000 times) are kept for the next number of the same prompts
 
 
@@ -39,12 +39,16 @@ def resampled_medians(items: Floats, cluster: NDArray[np.int64], clusters: int, 
     order = np.argsort(items, kind="stable")
     ranked, cluster = items[order], cluster[order]
     found = []
-    for counts in _counts(clusters, resamples, seed):
-        upto = np.cumsum(counts[:, cluster], axis=1, dtype=np.int32)  # items of that rank or a lower one
-        total = upto[:, -1:]
-        middle = [(upto < place).sum(axis=1) for place in ((total + 1) // 2, total // 2 + 1)]
-        lower, upper = (ranked[np.minimum(at, len(ranked) - 1)] for at in middle)
-        found.append(np.where(total[:, 0] > 0, (lower + upper) / 2, np.nan))
+    rows = max(1, _CHUNK // max(1, len(items)))  # a cluster may have many items
+    chunks = _counts(clusters, resamples, seed)
+    for counts in (some[start : start + rows] for some in chunks for start in range(0, len(some), rows)):
+        upto = np.cumsum(counts[:, cluster], dtype=np.int64)  # items of that rank or a lower one, and of earlier rows
+        ends = upto[len(items) - 1 :: len(items)]
+        starts = np.concatenate([[0], ends[:-1]])
+        total = ends - starts
+        middle = [np.searchsorted(upto, starts + place) for place in ((total + 1) // 2, total // 2 + 1)]
+        lower, upper = (ranked[at % len(items)] for at in middle)
+        found.append(np.where(total > 0, (lower + upper) / 2, np.nan))
     return np.concatenate(found)
 
 

@@ -52,6 +52,7 @@ REFERENCE_SCHEMA = pa.schema(
         "prompt": pa.string(),
         "text": pa.string(),
         "tokens": SCHEMA.field("tokens").type,
+        "ends": SCHEMA.field("ends").type,
         "logprob": SCHEMA.field("logprob").type,
         "entropy": SCHEMA.field("entropy").type,
         "rank": SCHEMA.field("rank").type,
@@ -79,12 +80,15 @@ class ScoreRecord:
     gap_low: float | None = None
     gap_high: float | None = None
     gap_p: float | None = None
+    curve: tuple[tuple[float, ...], ...] | None = None  # x and y of what the number is the area under, to draw
 
     @classmethod
     def of(cls, score: Score, reference: float | None = None) -> ScoreRecord:
         """The record of a score, without an interval."""
+        curve = None if score.curve is None else tuple(tuple(side) for side in score.curve.round(4).tolist())
+        value = float(score.value)
         return cls(
-            score.name, float(score.value), score.better, score.signature, notes=score.notes, reference=reference
+            score.name, value, score.better, score.signature, notes=score.notes, reference=reference, curve=curve
         )
 
 
@@ -93,7 +97,7 @@ class References:
     """The reference texts as one model reads them, and their scores."""
 
     label: str  # the row's name in a table: "reference"; "reference pocket-s" where several models read them
-    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, logprob, entropy, rank, gap
+    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, ends, logprob, entropy, rank, gap
     scores: list[ScoreRecord]
 
 
@@ -275,7 +279,8 @@ def _record(score: Mapping[str, Any]) -> ScoreRecord:
     value = math.nan if score["value"] is None else float(score["value"])
     optional = ("low", "high", "reference", "gap", "gap_low", "gap_high", "gap_p")
     numbers = {key: None if score.get(key) is None else float(score[key]) for key in optional}
-    return ScoreRecord(**{**score, **numbers, "value": value, "notes": tuple(score["notes"])})
+    curve = tuple(map(tuple, score["curve"])) if score.get("curve") else None
+    return ScoreRecord(**{**score, **numbers, "value": value, "notes": tuple(score["notes"]), "curve": curve})
 
 
 def _json(path: Path) -> Any:

@@ -41,7 +41,7 @@ from harness.results import (
 )
 from harness.scorer import Scorer
 from harness.signature import job_signature
-from harness.texts import corpus, reference_frame, row
+from harness.texts import corpus, named, reference_frame, row
 
 
 @dataclass
@@ -116,7 +116,7 @@ def _begin(world: World) -> None:
             choices=p.job.choices,
             reference=p.reference,
             signature=job_signature(
-                model=f"{world.model.name}@{world.model.fingerprint[:12]}",
+                model=named(world.model),
                 prompts=f"{p.job.choices['prompts']}[{len(p.prompts)}]@{digest}",
                 new=p.max_new_tokens,
                 samples=p.samples,
@@ -142,8 +142,9 @@ def _decode(world: World) -> dict[str, pd.DataFrame]:
         try:
             for generation in world.plans[0].engine(model, list(world.requests)):
                 label = world.requests[generation.request].label
-                writers[label].append([row(generation, label, model)])
-                progress.advance()
+                written = row(generation, label, model)
+                writers[label].append([written])
+                progress.advance(rows=generation.request.strategy.width, label=label, text=written["text"])
         except BaseException:
             for writer in writers.values():
                 writer.flush()
@@ -169,7 +170,7 @@ def _measure(
 ) -> References:
     """Measure the jobs that share references, and the references themselves; complete the jobs' folders."""
     human = reference_frame(world.model, plans[0].prompts, plans[0].max_new_tokens)
-    given = replace(corpus(human), limit=plans[0].max_new_tokens)
+    given = replace(corpus(human), limit=plans[0].max_new_tokens, reader=named(world.model))
     tools = Tools(
         given if given.texts else None,
         featurizer,
@@ -181,7 +182,7 @@ def _measure(
     scores, _ = record(of_humans, given)
     gap = HumanGap(given, of_humans, metrics, tools)
     for p in plans:
-        texts = replace(corpus(frames[p.label]), limit=p.max_new_tokens)
+        texts = replace(corpus(frames[p.label]), limit=p.max_new_tokens, reader=named(world.model))
         found = measure(texts, metrics, tools)
         write_items(p.job.folder, items_frame(frames[p.label], [score for each in found for score in each]))
         about = provenance(

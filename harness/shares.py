@@ -13,18 +13,21 @@ def wilson(sums: Floats, level: float) -> tuple[float, float]:
 
     Texts of one cluster are alike, so n of them count as p (1 - p) / v independent ones, v the variance of p between
     clusters (Korn and Graubard, 1998, "Confidence intervals for proportions with small expected number of positive
-    counts estimated from survey data"), but never as more than n. Where none of the texts counts, or all do, v is not
-    known, and every cluster counts as one text.
+    counts estimated from survey data"), but never as more than n. As v is an estimate, Student's t with one degree of
+    freedom less than there are clusters then stands for the normal quantile, as it does there. Where none of the texts
+    counts, or all do, v is not known, and every cluster counts as one text.
 
     Args:
         sums: [clusters, 2] texts that count, and texts.
         level: of the interval.
     """
-    from scipy.special import ndtri  # scipy takes longer to import than a command line may wait
+    from scipy.special import ndtri, stdtrit  # scipy takes longer to import than a command line may wait
 
     hits, texts = sums.sum(axis=0)
-    p, z2 = hits / texts, float(ndtri((1 + level) / 2)) ** 2
-    size = effective(sums)
+    clusters = int((sums[:, 1] > 0).sum())
+    alone = clusters == texts or clusters < 2  # one text a cluster: the textbook's interval
+    z2 = float(ndtri((1 + level) / 2) if alone else stdtrit(clusters - 1, (1 + level) / 2)) ** 2
+    p, size = hits / texts, effective(sums)
     middle = (p + z2 / (2 * size)) / (1 + z2 / size)
     half = np.sqrt(z2 * (p * (1 - p) / size + z2 / (4 * size**2))) / (1 + z2 / size)
     # The ends are 0 and 1 exactly where p is: rounding would leave p outside its interval.
@@ -37,7 +40,10 @@ def effective(sums: Floats) -> float:
     p = hits / texts
     if p in (0, 1):
         return float((sums[:, 1] > 0).sum())
-    variance = float((((sums[:, 0] - p * sums[:, 1]) / texts) ** 2).sum())
+    clusters = float((sums[:, 1] > 0).sum())
+    if clusters in (1, texts):
+        return clusters
+    variance = float((((sums[:, 0] - p * sums[:, 1]) / texts) ** 2).sum()) * clusters / (clusters - 1)
     return float(texts) if variance * texts <= p * (1 - p) else p * (1 - p) / variance
 
 

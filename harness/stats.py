@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness import shares
+from harness import shares, student
 from harness.bca import bounds
 from harness.combines import COMBINES, Combine, complements, exp_ratio, number, ratio
 from harness.resampling import resampled_medians, resampled_sums
-from harness.swapping import swap_p
+from harness.swapping import LEAST, RARE, swap_p
+from harness.tails import tail_p
 
 __all__ = [
     "COMBINES",
@@ -37,6 +38,10 @@ __all__ = [
 Floats = NDArray[np.float64]
 Method = Literal["best", "bca", "percentile"]
 
+FEWEST = 6
+"""Of fewer prompts a median has no interval and no test: the least and the largest of 5 values hold the median between
+them in 1 - 2 / 2^5 = 94% of cases, and all 5 differ to one side by chance in 2 / 2^5 = 6%."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -44,14 +49,15 @@ class Interval:
 
     low: float
     high: float
-    # bca, percentile, wilson, jackknife; constant: every resample gives the same; none: fewer than two prompts have a
-    # value, or the number is not finite
+    # bca, percentile, student, wilson, jackknife. Without an interval: constant, where all resamples give the same and
+    # resampling so knows nothing; few, where there are too few prompts for a median; none, where fewer than two prompts
+    # have a value, or the number is not finite.
     method: str
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """a - b with its interval, and the two-sided p-value of there being none; NaN where there is none."""
+    """a - b with its interval, and the two-sided p-value of there being none; NaN where there is no such."""
 
     value: float
     low: float
@@ -74,10 +80,11 @@ def bootstrap(
     """The confidence interval of the number that `stats` make.
 
     `best` is Wilson's interval for a share, the percentile interval for a median, whose jackknife has only two or three
-    different values, and BCa for the rest. BCa falls back on the percentile interval where it has no value: every
-    resample on one side of the number, one prompt that outweighs the others, or one without which there is no number.
-    Bootstrap intervals are widened as Student's are. `Interval.method` says what was done. A prompt whose summands are
-    all 0, or all of whose items are NaN, has no value.
+    different values, and BCa for the rest; where fewer than 8 prompts have a value, too few for a bootstrap, Student's
+    (`harness.student`), and of a median none where fewer than 6 have. BCa falls back on the percentile interval where
+    it has no value: every resample on one side of the number, one prompt that outweighs the others, or one without
+    which there is no number. Bootstrap intervals are widened as Student's are. `Interval.method` says what was done. A
+    prompt whose summands are all 0, or all of whose items are NaN, has no value.
 
     Args:
         stats: [texts, k] summands of each text, or of all texts of a prompt.
@@ -93,11 +100,15 @@ def bootstrap(
         return Interval(np.nan, np.nan, "none")
     if combine == "share" and method == "best":
         return Interval(*shares.wilson(side.sums, level), "wilson")
+    if combine == "median" and side.valued < FEWEST:
+        return Interval(np.nan, np.nan, "few")
+    if combine != "median" and method == "best" and side.valued < student.FEW:
+        return Interval(*student.interval(side.sums, combine, level))
     draws = _finite(side.resampled(resamples, seed))
     if not len(draws):
         return Interval(np.nan, np.nan, "none")
     if np.allclose(draws, side.value, rtol=1e-12, atol=0):
-        return Interval(side.value, side.value, "constant")
+        return Interval(np.nan, np.nan, "constant")
     left_out = None if method == "percentile" else side.left_out()
     return Interval(*bounds(draws, side.value, left_out, side.valued, level))
 
@@ -116,16 +127,19 @@ def paired(
     """The difference of a number between two strategies over the same prompts.
 
     The interval says how large the difference is: both sides are resampled with the same prompts, so what a prompt does
-    to both cancels. It is BCa as in `bootstrap`; of shares it is Newcombe's, of medians the percentile interval.
+    to both cancels. It is the percentile interval: differences are nearly symmetric, and BCa, which corrects for the
+    skewness that it sees, does worse (experiments/statistics). Of few prompts it is Student's; of shares, Newcombe's.
 
-    The p-value says whether chance alone makes such a difference: the texts of each prompt are swapped between the
-    sides at random (`harness.swapping`). For two medians, whose difference has no standard error to divide by, it is
-    twice the smaller share of resampled differences on either side of zero, zeros counted on both. Either is
-    (count + 1) / (number + 1), so never 0; equal texts have p = 1. As the two answer different questions, an interval
-    may just leave 0 out where p is just above 1 - level, or the other way round.
+    The p-value says whether chance alone makes such a difference: the texts of each prompt are shared out anew between
+    the sides at random (`harness.swapping`). For two medians, whose difference has no standard error to divide by, it
+    is twice the smaller share of resampled differences on either side of zero, zeros counted on both, (count + 1) /
+    (number + 1), or where that count is small the tail that they seem to have; but not below 2 / 2^n, what all n
+    prompts differing to one side is worth. No p is 0; equal texts have p = 1. As the two answer different questions, an
+    interval may just leave 0 out where p is just above 1 - level, or the other way round.
 
     Args:
-        stats_a: [texts, k] summands of each text of one strategy, or of all texts of a prompt.
+        stats_a: [texts, k] summands of each text of one strategy; or of all texts of a prompt, where both sides have as
+            many of every prompt: else the test has to exchange single texts.
         stats_b: [texts, k] of the other.
         clusters: [texts] the prompt of each text of `stats_a`, and of `stats_b` unless it has its own.
         combine: how the number is made.
@@ -144,22 +158,45 @@ def paired(
     value = a.value - b.value
     if min(a.valued, b.valued) < 2 or not np.isfinite(value):
         return Difference(value, np.nan, np.nan, np.nan)
-    if combine == "share":
-        interval = Interval(*shares.difference(a.sums, b.sums, level), "newcombe")
-        return _tested(value, interval, swap_p(a.sums, b.sums, False, resamples, seed), "swap")
-    draws = _finite(a.resampled(resamples, seed) - b.resampled(resamples, seed))
-    if not len(draws):
-        return Difference(value, np.nan, np.nan, np.nan)
-    left_a, left_b = a.left_out(), b.left_out()
-    left_out = None if left_a is None or left_b is None else left_a - left_b
-    if np.ptp(draws) <= 1e-12 * (abs(a.value) + abs(b.value)):
-        interval = Interval(value, value, "constant")
-    else:
-        interval = Interval(*bounds(draws, value, left_out, min(a.valued, b.valued), level))
     if combine == "median":
-        tail = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
-        return _tested(value, interval, min(1.0, 2 * (tail + 1) / (len(draws) + 1)), "bootstrap")
-    return _tested(value, interval, swap_p(a.sums, b.sums, combine == "complements", resamples, seed), "swap")
+        return _medians(a, b, resamples, seed, level)
+    interval = _between(a, b, resamples, seed, level)
+    p = swap_p(a.stats, a.cluster, b.stats, b.cluster, combine == "complements", resamples, seed)
+    return _tested(value, interval, p, "swap")
+
+
+def _between(a: _Side, b: _Side, resamples: int, seed: int, level: float) -> Interval:
+    """The interval of the difference of two numbers that are no medians."""
+    valued = min(a.valued, b.valued)
+    if a.combine == "share":
+        return Interval(*shares.difference(a.sums, b.sums, level), "newcombe")
+    if valued < student.FEW:
+        return Interval(*student.difference(a.sums, b.sums, a.combine, level))
+    return _percentile(_finite(a.resampled(resamples, seed) - b.resampled(resamples, seed)), a, b, level)
+
+
+def _percentile(draws: Floats, a: _Side, b: _Side, level: float) -> Interval:
+    if not len(draws):
+        return Interval(np.nan, np.nan, "none")
+    if np.ptp(draws) <= 1e-12 * (abs(a.value) + abs(b.value)):
+        return Interval(np.nan, np.nan, "constant")
+    return Interval(*bounds(draws, a.value - b.value, None, min(a.valued, b.valued), level))
+
+
+def _medians(a: _Side, b: _Side, resamples: int, seed: int, level: float) -> Difference:
+    """The interval and the test of two medians, both from resampled differences."""
+    value, valued = a.value - b.value, min(a.valued, b.valued)
+    if valued < FEWEST:
+        return Difference(value, np.nan, np.nan, np.nan, "few")
+    draws = _finite(a.resampled(resamples, seed) - b.resampled(resamples, seed))
+    interval = _percentile(draws, a, b, level)
+    tail = min(int(np.sum(draws <= 0)), int(np.sum(draws >= 0)))
+    p = min(1.0, 2 * (tail + 1) / (len(draws) + 1))
+    if tail < RARE and interval.method != "constant":
+        error = float(draws.std())
+        modelled = tail_p(np.abs(draws - value) / error, abs(value) / error, valued - 1)
+        p = p if np.isnan(modelled) else min(p, max(modelled, LEAST))
+    return _tested(value, interval, max(p, 2.0 ** (1 - valued)), "bootstrap")
 
 
 def _tested(value: float, interval: Interval, p: float, test: str) -> Difference:

@@ -1,4 +1,4 @@
-"""The test of two strategies over the same prompts: swap their texts, prompt by prompt, and see whether it matters."""
+"""The test of two strategies over the same prompts: exchange their texts, prompt by prompt, and see if it matters."""
 
 from __future__ import annotations
 
@@ -8,74 +8,142 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from harness.arrangements import Arrangements
+from harness.tails import tail_p
 
-_CHUNK = 2**17  # swapped prompts in memory at once
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_CHUNK = 2**17  # rearranged prompts in memory at once
+RARE = 10  # fewer swaps than this that are as extreme say too little
+_MORE = 5 * 10**7  # ways to share out prompts times swaps, up to which there are ten times as many swaps then
+LEAST = 1e-9  # no model of a tail is worth more digits
 _TIES = 1e-7  # relative: rounding must not part what is equal
 
 
-def swap_p(sums_a: Floats, sums_b: Floats, product: bool, swaps: int, seed: int) -> float:
+def swap_p(
+    stats_a: Floats, cluster_a: Ints, stats_b: Floats, cluster_b: Ints, product: bool, swaps: int, seed: int
+) -> float:
     """The two-sided p-value of two ratios, or two products of 1 - ratio, being equal.
 
-    Each random swap exchanges the two sides' summands within about half of the prompts; the difference is made again
-    and divided by its standard error, made again too. p is the share of swaps whose |t| is no smaller than that of the
-    sides as they are, (count + 1) / (swaps + 1).
+    Each random swap rearranges the texts of every prompt (`harness.arrangements`); the difference is made again and
+    divided by its standard error, made again too. p is the share of swaps whose |t| is no smaller than that of the
+    sides as they are, (count + 1) / (swaps + 1). Where the count is below 10 there are ten times as many swaps, if
+    the corpus is small enough; if it still is, p is what the tail of the swaps seems to be (`harness.tails`), though no
+    less than the chance of the very arrangement that was found, and no more than was counted. So tables of any number
+    of tests can be corrected.
 
-    If the two sides of a prompt are exchangeable, as those of one strategy under two seeds, the test is exact: any
-    number of prompts, any distribution. If only the numbers are equal it is right for many prompts, and thanks to the
-    division (Chung and Romano, 2013, "Exact and asymptotically robust permutation tests"); see experiments/statistics.
+    If the texts of a prompt are exchangeable, as those of one strategy under several seeds, the test is exact: any
+    number of prompts and of texts on either side, any distribution. If only the numbers are equal it is right for many
+    prompts, and thanks to the division (Chung and Romano, 2013, "Exact and asymptotically robust permutation tests");
+    see experiments/statistics.
 
     Args:
-        sums_a: [clusters, 2 j] summands of one side by cluster: numerators and denominators in turn.
-        sums_b: [clusters, 2 j] of the other, in the same order.
+        stats_a: [texts, 2 j] summands of one side by text: numerators and denominators in turn.
+        cluster_a: [texts] the cluster of each, from 0.
+        stats_b: [other texts, 2 j] of the other, in the same order.
+        cluster_b: [other texts] the cluster of each; both sides have the same clusters.
         product: the number is the product over j of 1 - ratio j; else the only ratio.
         swaps: how many.
-        seed: of the swaps; equal seeds swap the same clusters in every call.
+        seed: of the swaps; equal seeds rearrange clusters of equal numbers of texts alike in every call.
     """
-    test = _Test.of(sums_a, sums_b, product)
-    observed = test(np.ones((1, len(sums_a))))[0]
-    found = np.concatenate([test(signs) for signs in _signs(len(sums_a), swaps, seed)])
-    # What has no value, as where all that counts has come to one side, is taken for as far apart.
-    return (int(np.sum(~(found < observed * (1 - _TIES)))) + 1) / (swaps + 1)
+    both = stats_a.sum(axis=0) + stats_b.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        centre = both[::2] / both[1::2]
+    # Numerators minus what the common ratio makes of the denominators: no swap moves that ratio, and small differences
+    # are not lost in large numbers.
+    a, b = (
+        np.stack([s[:, ::2] - centre * s[:, 1::2], s[:, 1::2]], axis=2).reshape(s.shape) for s in (stats_a, stats_b)
+    )
+    ways = Arrangements.of(a, cluster_a, b, cluster_b)
+    test = _Test.of(ways, centre, product)
+    observed = test(test.start[None])[0]
+    if not observed > 0:
+        return 1.0
+    least = observed * (1 - _TIES)
+
+    def made(more: int, seed: int) -> Floats:
+        found = np.concatenate([test(test.start + moved) for moved in test.moved(ways, more, seed)])
+        found[np.isnan(found)] = np.inf  # without a value, as where all that counts is on one side: as far apart
+        return found
+
+    found = made(swaps, seed)
+    if np.sum(found >= least) < RARE and 10 * swaps * ways.ways.sum() <= _MORE:
+        found = np.concatenate([found, made(9 * swaps, seed + swaps)])
+    count = int(np.sum(found >= least))
+    counted = (count + 1) / (len(found) + 1)
+    if count >= RARE:
+        return counted
+    modelled = tail_p(found, observed, len(ways.total) - 1)
+    return counted if np.isnan(modelled) else min(counted, max(modelled, ways.chance(), LEAST))
 
 
 @dataclass(frozen=True)
 class _Test:
-    """What |t| needs, as sums over clusters of parts that no swap moves and parts whose sign it turns."""
+    """What |t| needs, as sums over clusters: of one side minus the other (d), of both (t), and of their products."""
 
-    fixed: Floats  # [2 j] sums of both sides together
-    turned: Floats  # [clusters, 2 j] one side minus the other
-    moments: Floats  # [pairs] sums of the products of two columns of (one side, other side), both ways together
-    turned_moments: Floats  # [clusters, pairs] one way minus the other
+    total: Floats  # [2 j] sums of t, which no swap moves
+    squares: Floats  # [2 j, 2 j] sums of t t'
+    start: Floats  # [columns] sums of d, of t d' and of the upper half of d d', as the sides are
+    moves: tuple[tuple[Ints, Floats], ...]  # way from 1 -> (clusters that have it, [these, used] what it adds)
+    used: Ints  # columns that anything moves
     centre: Floats  # [j] the ratios of both sides together
     product: bool
 
     @classmethod
-    def of(cls, a: Floats, b: Floats, product: bool) -> _Test:
-        both = a.sum(axis=0) + b.sum(axis=0)
-        centre = both[::2] / both[1::2]
-        # Numerators minus what the common ratio makes of the denominators: no swap moves that ratio, and small
-        # differences are not lost in large numbers.
-        a, b = (np.stack([s[:, ::2] - centre * s[:, 1::2], s[:, 1::2]], axis=2).reshape(s.shape) for s in (a, b))
-        one, other = np.concatenate([a, b], axis=1), np.concatenate([b, a], axis=1)
-        here, there = _products(one), _products(other)
-        return cls((a + b).sum(axis=0), a - b, (here + there).sum(axis=0), here - there, centre, product)
+    def of(cls, ways: Arrangements, centre: Floats, product: bool) -> _Test:
+        def columns(apart: Floats, total: Floats) -> Floats:
+            i, j = np.triu_indices(apart.shape[1])
+            crossed = total[:, :, None] * apart[:, None, :]
+            return np.concatenate([apart, crossed.reshape(len(apart), -1), apart[:, i] * apart[:, j]], axis=1)
 
-    def __call__(self, signs: Floats) -> Floats:
-        """[swaps] |difference / its standard error|, from [swaps, clusters] 1 and, where swapped, -1."""
-        turned = signs @ self.turned
-        value_a, slope_a = self._linear((self.fixed + turned) / 2)
-        value_b, slope_b = self._linear((self.fixed - turned) / 2)
-        slope = np.concatenate([slope_a, -slope_b], axis=1)
-        parts = _products(slope) * (self.moments + signs @ self.turned_moments) / 2
-        crossed = slope.shape[1]  # the squares come first
-        largest = parts[:, :crossed].sum(axis=1)
-        variance = largest + 2 * parts[:, crossed:].sum(axis=1)
-        difference = np.abs(value_a - value_b)
-        # What rounding alone makes: a difference where there is none, a variance where all clusters differ alike.
-        equal = difference <= 1e-9 * np.sqrt(largest)
+        base = columns(ways.apart[0][1], ways.total)
+        moves = [(rows, columns(apart, ways.total[rows]) - base[rows]) for rows, apart in ways.apart[1:]]
+        used = np.flatnonzero(np.any([delta.any(axis=0) for _, delta in moves], axis=0)) if moves else np.zeros(0, int)
+        return cls(
+            ways.total.sum(axis=0),
+            ways.total.T @ ways.total,
+            base.sum(axis=0),
+            tuple((rows, np.ascontiguousarray(delta[:, used])) for rows, delta in moves),
+            used,
+            centre,
+            product,
+        )
+
+    def moved(self, ways: Arrangements, swaps: int, seed: int) -> Iterator[Floats]:
+        """Chunks [some, columns] of what random swaps add to `start`."""
+        for chosen in ways.drawn(swaps, seed, max(1, _CHUNK // len(ways.total))):
+            moved = np.zeros((len(chosen), len(self.start)))
+            for way, (rows, delta) in enumerate(self.moves, start=1):
+                some = chosen if len(rows) == chosen.shape[1] else chosen[:, rows]
+                moved[:, self.used] += (some == way).astype(np.float64) @ delta
+            yield moved
+
+    def __call__(self, sums: Floats) -> Floats:
+        """[swaps] |difference / its standard error|, from [swaps, columns] sums."""
+        k = len(self.total)
+        apart, crossed, half = np.split(sums, [k, k + k * k], axis=1)
+        crossed = crossed.reshape(-1, k, k)
+        i, j = np.triu_indices(k)
+        own = np.zeros((len(sums), k, k))
+        own[:, i, j] = own[:, j, i] = half
         with np.errstate(invalid="ignore", divide="ignore"):
+            value_a, slope_a = self._linear((self.total + apart) / 2)
+            value_b, slope_b = self._linear((self.total - apart) / 2)
+            # What a cluster adds to the difference: (less . t + more . d) / 2.
+            less, more = slope_a - slope_b, slope_a + slope_b
+            variance = (
+                np.einsum("si,ij,sj->s", less, self.squares, less)
+                + np.einsum("si,sij,sj->s", more, own, more)
+                + 2 * np.einsum("si,sij,sj->s", less, crossed, more)
+            ) / 4
+            of_t, of_d, of_both = (np.diagonal(m, axis1=-2, axis2=-1) for m in (self.squares, own, crossed))
+            squares = slope_a**2 * (of_t + 2 * of_both + of_d) + slope_b**2 * (of_t - 2 * of_both + of_d)
+            largest = squares.sum(axis=1) / 4
+            difference = np.abs(value_a - value_b)
+            # What rounding alone makes: a difference where there is none, a variance where all clusters differ alike.
             t = np.where(variance > 1e-12 * largest, difference / np.sqrt(np.maximum(variance, 0)), np.inf)
+            equal = difference <= 1e-9 * np.sqrt(largest)
         return np.where(equal, 0.0, np.where(np.isnan(difference), np.nan, t))
 
     def _linear(self, sums: Floats) -> tuple[Floats, Floats]:
@@ -84,28 +152,11 @@ class _Test:
         A ratio is given less the common one. The standard error is that of the linearised number: the root of the sum
         over clusters of the square of what each adds.
         """
-        with np.errstate(invalid="ignore", divide="ignore"):
-            ratios = sums[:, ::2] / sums[:, 1::2]
-            value, by_ratio = ratios[:, 0], np.ones_like(ratios)
-            if self.product:
-                rest = 1 - self.centre - ratios
-                alone = np.eye(rest.shape[1], dtype=bool)
-                value, by_ratio = rest.prod(axis=1), -np.where(alone, 1.0, rest[:, None, :]).prod(axis=2)
-            slope = by_ratio / sums[:, 1::2]
-            return value, np.stack([slope, -slope * ratios], axis=2).reshape(sums.shape)
-
-
-def _products(columns: Floats) -> Floats:
-    """[rows, pairs] the squares of the columns, then the products of any two of them."""
-    i, j = np.triu_indices(columns.shape[1], 1)
-    return np.concatenate([columns**2, columns[:, i] * columns[:, j]], axis=1)
-
-
-def _signs(clusters: int, swaps: int, seed: int) -> Iterator[Floats]:
-    """Chunks [some, clusters] of 1 and -1; they depend on nothing else."""
-    rng = np.random.default_rng(seed)
-    rows, words = max(1, _CHUNK // clusters), -(-clusters // 64)
-    for start in range(0, swaps, rows):
-        bits = rng.integers(2**64, size=(min(rows, swaps - start), words), dtype=np.uint64)
-        ones = np.unpackbits(bits.astype("<u8").view(np.uint8), axis=1)[:, :clusters]
-        yield 1 - 2 * ones.astype(np.float64)
+        ratios = sums[:, ::2] / sums[:, 1::2]
+        value, by_ratio = ratios[:, 0], np.ones_like(ratios)
+        if self.product:
+            rest = 1 - self.centre - ratios
+            alone = np.eye(rest.shape[1], dtype=bool)
+            value, by_ratio = rest.prod(axis=1), -np.where(alone, 1.0, rest[:, None, :]).prod(axis=2)
+        slope = by_ratio / sums[:, 1::2]
+        return value, np.stack([slope, -slope * ratios], axis=2).reshape(sums.shape)

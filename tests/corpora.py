@@ -37,6 +37,7 @@ def corpus(
         tokens=tokens,
         values={"logprob": values, "entropy": values},
         ends=ends or ["length"] * len(texts),
+        limit=max(map(len, tokens), default=0),
     )
 
 

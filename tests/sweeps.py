@@ -53,6 +53,7 @@ def rows(heat: float, prompts: Sequence[str], new: int = 32, seed: int = 0, labe
                 "sample": 0,
                 "text": "".join(f" w{token}" for token in tokens),
                 "tokens": np.array(tokens, dtype=np.int32),
+                "ends": np.cumsum([len(f" w{token}") for token in tokens]).astype(np.int32),
                 "logprob": (-entropy * rng.random(new) * 1.6).astype(np.float32),
                 "strategy_logprob": np.full(new, np.nan, dtype=np.float32),
                 "entropy": entropy.astype(np.float32),
@@ -86,9 +87,17 @@ def scores(frame: pd.DataFrame, reference: Mapping[str, float] | None = None, **
             method=None if name.startswith("distinct") else "bca",
             notes=("fewer than 1,000 texts",) if name == "mauve" else (),
             reference=(reference or {}).get(name),
+            curve=arc(value) if name == "mauve" else None,
         )
         for name, value in values.items()
     ]
+
+
+def arc(area: float) -> tuple[tuple[float, ...], ...]:
+    """A curve from (1, 0) to (0, 1) that bends out further the larger the area."""
+    turn = np.linspace(0, np.pi / 2, 9)
+    x, y = (np.power(np.clip(each(turn), 0, 1), 2 - 1.9 * area).round(4) for each in (np.cos, np.sin))
+    return tuple(x.tolist()), tuple(y.tolist())
 
 
 def basis(frame: pd.DataFrame) -> Evidence:
@@ -144,8 +153,9 @@ def sweep(
     seeds: Sequence[int] = (0,),
     prompts: int = 12,
     references: bool = True,
+    new: int = 32,
 ) -> Path:
-    """A whole sweep's folder: strategies (label -> heat and knobs) x models x seeds.
+    """A whole sweep's folder: strategies (label -> heat and knobs) x models x seeds, of texts of `new` tokens.
 
     A larger model is surer of everything.
     """
@@ -154,14 +164,14 @@ def sweep(
     human: list[References] = []
     for m, model in enumerate(models):
         suffix = f" {model}" if len(models) > 1 else ""
-        real = rows(HUMAN - 0.1 * m, texts, seed=99)
+        real = rows(HUMAN - 0.1 * m, texts, new, seed=99)
         known = {s.name: s.value for s in scores(real) if s.name != "mauve"}
         if references:
             human.append(References(f"reference{suffix}", real, [s for s in scores(real) if s.name != "mauve"]))
         for label, (heat, knobs) in strategies.items():
             for seed in seeds:
                 full = label + suffix + (f" seed={seed}" if len(seeds) > 1 else "")
-                frame = rows(max(0.0, heat - 0.1 * m), texts, seed=seed, label=full)
+                frame = rows(max(0.0, heat - 0.1 * m), texts, new, seed=seed, label=full)
                 folders.append(
                     job(
                         folder / f"{len(folders)}",

@@ -31,6 +31,14 @@ def of_pair(pair: Pair, n: int, sims: int, resamples: int) -> list[dict[str, Any
     return [ours, *(row(pair.name, how, n, ps) for how, ps in others.items())]
 
 
+def of_uneven(pair: Pair, n: int, sims: int, resamples: int) -> list[dict[str, Any]]:
+    """The harness's test and interval where one side has more texts a prompt than the other."""
+    rng, (one, other) = np.random.default_rng([n, *pair.name.encode()]), pair.prompts(n)
+    drawn = (pair.draw(rng, n) for _ in range(sims))
+    found = [paired(a, b, one, pair.combine, clusters_b=other, resamples=resamples) for a, b in drawn]
+    return [summary(pair.name, found, n, pair.difference)]
+
+
 def bootstrap_p(pair: Pair, a: Floats, b: Floats, resamples: int) -> float:
     """Twice the smaller share of resampled differences on either side of zero."""
 

@@ -17,12 +17,18 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Pair:
-    """Two sides of one text a prompt; `draw` makes the shared prompts, then both sides from them."""
+    """Two sides, of one text a prompt unless it says otherwise; `draw` makes the shared prompts, then both sides."""
 
     name: str
     combine: Combine
     draw: Callable[[Generator, int], tuple[Floats, Floats]]  # each [prompts, k]
     difference: float = 0.0  # the true one
+    samples: tuple[int, int] = (1, 1)  # texts of each prompt on either side, those of a prompt in a row
+
+    def prompts(self, n: int) -> tuple[list[int], list[int]]:
+        """The prompt of each text of either side, of n prompts."""
+        one, other = (np.repeat(np.arange(n), k).tolist() for k in self.samples)
+        return one, other
 
 
 def twice(name: str, combine: Combine, side: Callable[[Generator, Floats], Floats]) -> Pair:
@@ -33,6 +39,16 @@ def twice(name: str, combine: Combine, side: Callable[[Generator, Floats], Float
         return side(rng, prompts), side(rng, prompts)
 
     return Pair(name, combine, draw)
+
+
+def uneven(name: str, combine: Combine, side: Callable[[Generator, Floats], Floats], several: int) -> Pair:
+    """One strategy twice: one text a prompt, as greedy has, against several."""
+
+    def draw(rng: Generator, n: int) -> tuple[Floats, Floats]:
+        prompts = rng.normal(size=n)
+        return side(rng, prompts), side(rng, np.repeat(prompts, several))
+
+    return Pair(f"{name}, 1 text against {several}", combine, draw, samples=(1, several))
 
 
 def holds(rng: Generator, chance: Floats) -> Floats:
@@ -108,6 +124,13 @@ APART = (
     Pair("mean, exponential against near 1", "ratio", skew_apart),
     Pair("median, three times as wide", "median", median_apart),
 )
+_KINDS: tuple[tuple[str, Combine, Callable[[Generator, Floats], Floats]], ...] = (
+    ("share of 0.05", "share", lambda rng, x: holds(rng, rate(x, 0.05))),
+    ("mean, nineteen in twenty are 0", "ratio", lambda rng, x: mean(
+        (rng.random(len(x)) < rate(x, 0.05)) * rng.beta(1, 3, len(x)))),
+    ("complements (diversity)", "complements", repeated),
+)  # fmt: skip
+UNEVEN = tuple(uneven(*kind, several) for several in (3, 10) for kind in _KINDS)
 MOVED = (Pair("share of 0.1 against 0.02", "share", shares_apart, 0.08),)
 
 

@@ -4,6 +4,7 @@ python experiments/statistics/simulate.py              everything; see README.md
 python experiments/statistics/simulate.py --coverage   intervals alone
 python experiments/statistics/simulate.py --errors     paired tests alone
 python experiments/statistics/simulate.py --holm       tables of tests alone
+python experiments/statistics/simulate.py --speed      seconds of an interval and of a test over 5,000 prompts
 python experiments/statistics/simulate.py --sims 20 --out FOLDER    in less time, to see that it runs
 python experiments/statistics/simulate.py --report     the tables again from what was measured
 """
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from experiments.statistics import coverage, errors, table
+from experiments.statistics import coverage, errors, table, timing
 from experiments.statistics.pairs import APART, MOVED, SAME
 from experiments.statistics.worlds import WORLDS
 from harness.atomic import replacing
@@ -27,7 +28,7 @@ from harness.atomic import replacing
 HERE = Path(__file__).resolve().parent
 INTERVALS = (30, 100, 300, 1000)  # prompts
 UNEVEN = 110  # prompts that do not make 20 equal groups
-TESTS = (20, 50, 100, 300)
+TESTS = (20, 50, 100)
 TABLES = (50, 100)
 
 Rows = list[dict[str, Any]]
@@ -39,13 +40,14 @@ def parts(sims: int, resamples: int) -> dict[str, list[Callable[[], Rows]]]:
     return {
         "coverage": [
             *(partial(coverage.of_world, world, n, sims, resamples) for world in WORLDS for n in INTERVALS),
-            *(partial(coverage.of_texts, n, sims // 2) for n in (*INTERVALS, UNEVEN)),
+            *(partial(coverage.of_texts, n, sims) for n in (*INTERVALS, UNEVEN)),
         ],
         "errors": [
             *(partial(errors.of_pair, pair, n, sims, resamples // 5) for pair in pairs for n in TESTS),
-            *(partial(errors.of_texts, n, sims // 4) for n in TESTS),
+            *(partial(errors.of_texts, n, sims) for n in TESTS),
         ],
         "holm": [partial(errors.of_table, n, sims // 4, resamples) for n in TABLES],
+        "speed": [partial(timing.of_all, 5000, resamples)],
     }
 
 
@@ -56,8 +58,8 @@ def simulate(tasks: Iterable[Callable[[], Rows]]) -> Rows:
         start = time.perf_counter()
         rows = task()
         found += rows
-        share = {"covered", "rejected"} & rows[0].keys()
-        shown = ", ".join(f"{rows[0][key]:.1%} {key}" for key in sorted(share))
+        shares = sorted({"covered", "rejected"} & rows[0].keys())
+        shown = ", ".join(f"{rows[0][key]:.1%} {key}" for key in shares)
         print(
             f"{rows[0]['number']}, {rows[0]['prompts']} prompts: {shown}; {time.perf_counter() - start:.0f} s",
             file=sys.stderr,
@@ -68,10 +70,10 @@ def simulate(tasks: Iterable[Callable[[], Rows]]) -> Rows:
 def main() -> None:
     """Simulate what was asked for, and write the tables of all that lies there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("coverage", "errors", "holm"):
+    for name in ("coverage", "errors", "holm", "speed"):
         parser.add_argument(f"--{name}", action="store_true")
     parser.add_argument("--report", action="store_true")
-    parser.add_argument("--sims", type=int, default=2000)
+    parser.add_argument("--sims", type=int, default=1000)
     parser.add_argument("--resamples", type=int, default=10_000)
     parser.add_argument("--out", type=Path, default=HERE / "measured")
     args = parser.parse_args()

@@ -23,6 +23,8 @@ def report(found: Mapping[str, Rows]) -> str:
         parts.append("### Coverage of 95% intervals of differences\n\n" + grid(ours, "test", covered, name="p-value"))
     if found["holm"]:
         parts.append("### Tables with a false difference in them\n\n" + grid(found["holm"], "test", rejected))
+    if found["speed"]:
+        parts.append("### Seconds, one thread\n\n" + seconds(found["speed"]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -39,6 +41,14 @@ def grid(rows: Rows, by: str, cell: Callable[[Mapping[str, Any]], str], name: st
         lines.setdefault((row["number"], row[by]), {})[row["prompts"]] = cell(row)
     head = ["number", name or by, *(f"{n} prompts" for n in counts)]
     return markdown([head, *([*key, *(line.get(n, "") for n in counts)] for key, line in lines.items())], right=2)
+
+
+def seconds(rows: Rows) -> str:
+    """A line for every way in which numbers combine."""
+    size = f"{rows[0]['prompts']:,} prompts, {rows[0]['resamples']:,} resamples"
+    head = [size, "interval, first number", "interval, later numbers", "paired"]
+    body = ([row["number"], *(f"{row[key]:.2f}" for key in ("first", "later", "paired"))] for row in rows)
+    return markdown([head, *body])
 
 
 def covered(row: Mapping[str, Any]) -> str:

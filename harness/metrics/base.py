@@ -37,18 +37,9 @@ class Corpus:
     # Per text the values of each of its tokens, a closing eos included, by those of the names in
     # `harness.strategies.base.VALUES` that are known: references have no strategy_logprob, texts of others nothing.
     values: Mapping[str, Sequence[NDArray[np.float64]]] = field(default_factory=dict)
-    limit: int | None = None  # the most tokens that a text may have, where that is known
-
-    @property
-    def bound(self) -> int | None:
-        """What a signature says of the lengths of the texts, in tokens: their limit; else the longest; else nothing.
-
-        Not the longest in words: under one limit that differs by chance, and would keep two strategies from being
-        compared.
-        """
-        if self.limit is not None or self.tokens is None:
-            return self.limit
-        return max(map(len, self.tokens), default=0)
+    # What signatures say, where it is known. Not the longest text, which under one limit differs by chance.
+    limit: int | None = None  # the most tokens that a text may have
+    reader: str = ""  # whose tokens and values these are: a model, "pocket-m@1a2b3c4d5e6f", or a tokenizer
 
     def ids(self, asker: str) -> Sequence[Sequence[int]]:
         """The tokens; InputError, in the name of who asks ("metrics.loops"), where there are none."""
@@ -123,6 +114,7 @@ class Score:
         math.inf,
     )  # the least and the most that it can be: cuts a jackknife interval
     items: NDArray[np.float64] | None = None  # [texts], for people to look at; NaN where a text has no value
+    curve: NDArray[np.float64] | None = None  # [2, points] x and y, to draw: what the number is the area under
     notes: tuple[str, ...] = ()  # what a reader has to know before believing it
 
     def __post_init__(self) -> None:

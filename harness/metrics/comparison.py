@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness.metrics.base import Better, Score
 from harness.metrics.clusters import Features, Labels, assigned, projected
-from harness.metrics.divergence import SMOOTHING, area, frontier_integral, shares
+from harness.metrics.divergence import SMOOTHING, area, curve, frontier_integral, shares
 from harness.metrics.pairing import Pair, Rows
 
 Floats = NDArray[np.float64]
@@ -25,9 +25,11 @@ class Comparison:
 
     Attributes:
         found: [clustering seeds, pairs, 1 + groups, measures] of all texts, then without each group of prompts.
+        curve: [2, points] the divergence curve of all texts, point by point the mean over clustering seeds and pairs.
     """
 
     found: Floats
+    curve: Floats | None = None
 
     def of(self, measure: int) -> Floats:
         """[clustering seeds, pairs] of all texts."""
@@ -41,7 +43,16 @@ class Comparison:
         means = self.of(measure).mean(axis=1)
         noise = float(means.var(ddof=1)) / len(means) if len(means) > 1 else 0.0
         left_out = self.found[:, :, 1:, measure].mean(axis=(0, 1))
-        return Score(name, float(means.mean()), better, signature, left_out=left_out, noise=noise, bounds=(0.0, 1.0))
+        return Score(
+            name,
+            float(means.mean()),
+            better,
+            signature,
+            left_out=left_out,
+            noise=noise,
+            bounds=(0.0, 1.0),
+            curve=self.curve if measure == 0 else None,  # the frontier integral has another, MAUVE* one of other counts
+        )
 
 
 def compare(
@@ -67,6 +78,7 @@ def compare(
         scaling_factor: MAUVE's c.
     """
     count = int(groups[1].max(initial=0)) + 1
+    curves: list[Floats] = []
 
     def one(pair: Pair) -> list[Floats]:
         points, texts = projected(features[0][pair.p], features[1][pair.q]), len(pair.q)
@@ -76,11 +88,13 @@ def compare(
             p = _counts(clusters[texts:], groups[0][pair.p], count, buckets)
             q = _counts(clusters[:texts], groups[1][pair.q], count, buckets)
             raw, smooth = ((shares(p, by), shares(q, by)) for by in (0.0, SMOOTHING))
+            curves.append(curve(raw[0][0], raw[1][0], scaling_factor))
             numbers = area(*raw, scaling_factor), area(*smooth, scaling_factor), frontier_integral(*raw)
             found.append(np.stack(numbers, axis=-1))
         return found
 
-    return Comparison(np.array([one(pair) for pair in pairs]).swapaxes(0, 1))
+    found = np.array([one(pair) for pair in pairs]).swapaxes(0, 1)
+    return Comparison(found, np.mean(curves, axis=0))
 
 
 def _counts(clusters: Labels, groups: Rows, count: int, buckets: int) -> Floats:

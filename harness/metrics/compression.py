@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,7 +50,7 @@ class Compression(Metric):
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """One score, with the values without each group."""
-        given = {"zlib": zlib.ZLIB_RUNTIME_VERSION, "texts": len(corpus.texts), "length": corpus.bound}
+        given = {"zlib": zlib.ZLIB_RUNTIME_VERSION, "texts": len(corpus.texts), "length": corpus.limit}
         if self.compat is not None:
             signature = sign("compression", by="gzip-gzip-9", order="given", **given, **signed(self.compat))
             return [Score("compression", cshaib.compression_ratio(corpus.texts), "reference", signature)]
@@ -65,7 +66,16 @@ class Compression(Metric):
         with ThreadPoolExecutor() as pool:  # zlib lets other threads run while it compresses
             left_out = list(pool.map(without, range(int(group.max(initial=-1)) + 1)))
         signature = sign("compression", by="gzip-9", order="sorted", **given)
-        return [Score("compression", _ratio(texts), "reference", signature, left_out=np.array(left_out))]
+        return [
+            Score(
+                "compression",
+                _ratio(texts),
+                "reference",
+                signature,
+                left_out=np.array(left_out),
+                bounds=(0.0, math.inf),
+            )
+        ]
 
 
 def _ratio(texts: Sequence[bytes]) -> float:

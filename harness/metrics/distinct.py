@@ -13,7 +13,7 @@ from harness.jackknife import groups
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools
 from harness.metrics.compat import cshaib, degen, fix, mauve_experiments, signed
-from harness.metrics.ngrams import UNIT_NAMES, Ngrams, Unit, ngrams, units
+from harness.metrics.ngrams import UNIT_NAMES, Ngrams, Unit, ngrams, told, units
 from harness.signature import sign
 
 RAGGED = 0.95
@@ -68,7 +68,7 @@ class Distinct(Metric):
             if mean < RAGGED * longest
             else ()
         )
-        given = {"unit": UNIT_NAMES[self.unit], "texts": len(lengths), "length": corpus.bound, **signed(self.compat)}
+        given = {**told(corpus, self.unit), "texts": len(lengths), **signed(self.compat)}
         return [
             Score(
                 f"distinct-{grams.size}",

@@ -23,33 +23,40 @@ def shares(counts: Floats, smoothing: float = 0.0) -> Floats:
         return np.where(counts.sum(axis=-1, keepdims=True) > 0, raised / raised.sum(axis=-1, keepdims=True), np.nan)
 
 
-def area(p: Floats, q: Floats, scaling_factor: float = 5.0, points: int = 25) -> Floats:
-    """[...] the area under the divergence curve of two histograms, in (0, 1]; 1 where they are equal: MAUVE.
+def curve(p: Floats, q: Floats, scaling_factor: float = 5.0, points: int = 25) -> Floats:
+    """[..., 2, points + 2] the divergence curve of two histograms, x and y, from (1, 0) to (0, 1).
 
-    The curve is (exp(-c KL(q|r)), exp(-c KL(p|r))) over the mixtures, with c the scaling factor and its ends at (1, 0)
-    and (0, 1) (Pillutla et al., 2021, "MAUVE: measuring the gap between neural text and human text"). As w grows it
-    only moves left and up, so its points are integrated in the order in which they come.
-
-    mauve-text 0.4 sorts them by one coordinate instead, with a sort that is not stable: points that tie are joined in
-    any order. Equal histograms have all points but the ends at (1, 1); of random ones it gives 0.75 to 19% of those
-    with two buckets, to 1% to 3% with three to seven, and to none seen with ten or more, nor to unequal ones
-    (`experiments/mauve`). It averages the areas over either axis, which the trapezoid rule makes the same number.
+    It is (exp(-c KL(q|r)), exp(-c KL(p|r))) over the mixtures, with c the scaling factor (Pillutla et al., 2021,
+    "MAUVE: measuring the gap between neural text and human text"). As w grows it only moves left and up.
 
     Args:
         p: [..., buckets] probabilities of the references.
         q: [..., buckets] probabilities of the generations.
         scaling_factor: the paper's c; mauve-text's value is 5.
-        points: mixtures on the curve; mauve-text's value is 25.
+        points: mixtures on the curve, between its ends; mauve-text's value is 25.
     """
     from scipy.special import rel_entr
 
     w = np.linspace(1e-6, 1 - 1e-6, points)[:, None]
     p, q = p[..., None, :], q[..., None, :]
     r = w * p + (1 - w) * q
-    divergence = np.stack([rel_entr(q, r).sum(axis=-1), rel_entr(p, r).sum(axis=-1)], axis=-1)
-    curve = np.exp(-scaling_factor * np.maximum(divergence, 0.0))  # rounding may take a divergence of 0 below it
-    first, last = (np.broadcast_to(end, (*curve.shape[:-2], 1, 2)) for end in ([1.0, 0.0], [0.0, 1.0]))
-    x, y = np.moveaxis(np.concatenate([first, curve, last], axis=-2), -1, 0)
+    divergence = np.stack([rel_entr(q, r).sum(axis=-1), rel_entr(p, r).sum(axis=-1)], axis=-2)
+    inner = np.exp(-scaling_factor * np.maximum(divergence, 0.0))  # rounding may take a divergence of 0 below it
+    first, last = (np.broadcast_to(np.array(end)[:, None], (*inner.shape[:-1], 1)) for end in ([1.0, 0.0], [0.0, 1.0]))
+    return np.concatenate([first, inner, last], axis=-1)
+
+
+def area(p: Floats, q: Floats, scaling_factor: float = 5.0, points: int = 25) -> Floats:
+    """[...] the area under the divergence curve of two histograms, in (0, 1]; 1 where they are equal: MAUVE.
+
+    The points of `curve`, which takes the same arguments, are integrated in the order in which they come.
+
+    mauve-text 0.4 sorts them by one coordinate instead, with a sort that is not stable: points that tie are joined in
+    any order. Equal histograms have all points but the ends at (1, 1); of random ones it gives 0.75 to 19% of those
+    with two buckets, to 1% to 3% with three to seven, and to none seen with ten or more, nor to unequal ones
+    (`experiments/mauve`). It averages the areas over either axis, which the trapezoid rule makes the same number.
+    """
+    x, y = np.moveaxis(curve(p, q, scaling_factor, points), -2, 0)
     total = np.sum((x[..., :-1] - x[..., 1:]) * (y[..., :-1] + y[..., 1:]), axis=-1) / 2
     return np.asarray(np.minimum(1.0, total))
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools, combined, mean_of
 from harness.metrics.compat import fix, signed, simctg
-from harness.metrics.ngrams import UNIT_NAMES, Unit, counts, units
+from harness.metrics.ngrams import Unit, counts, told, units
 from harness.signature import sign
 
 
@@ -53,7 +53,7 @@ class Diversity(Metric):
             unit, found = "words", simctg.counts(corpus.texts)
         items = np.prod([1.0 - each.repeated for each in found], axis=0)
         sizes = tuple(each.size for each in found)
-        signature = sign("diversity", sizes=sizes, unit=UNIT_NAMES[unit], avg=self.average, **signed(self.compat))
+        signature = sign("diversity", sizes=sizes, **told(corpus, unit), avg=self.average, **signed(self.compat))
         if self.average == "macro":
             return [mean_of("diversity", items, "reference", signature)]
         stats = np.concatenate([each.summands for each in found], axis=1)

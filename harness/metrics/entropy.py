@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness.metrics.base import Corpus, Metric, Score, Tools
+from harness.metrics.reading import own
 from harness.metrics.tokenwise import micro, totals
 from harness.signature import sign
 
@@ -22,5 +23,5 @@ class Entropy(Metric):
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """`entropy`, with the mean of each text as items."""
         values = corpus.per_token("entropy", "metrics.entropy")
-        signature = sign("entropy", given="prompt", unit="nats", eos=True, avg="micro")
+        signature = sign("entropy", **own(corpus), unit="nats", eos=True, avg="micro")
         return [micro("entropy", totals(values), signature)]

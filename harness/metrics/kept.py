@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.metrics.base import Corpus, Metric, Score, Tools
+from harness.metrics.reading import own
 from harness.metrics.tokenwise import micro, totals
 from harness.signature import sign
 
@@ -29,7 +30,7 @@ class Kept(Metric):
             return []
         mass = corpus.per_token("kept_mass", "metrics.kept")
         count = corpus.per_token("kept", "metrics.kept")
-        given = {"given": "prompt", "eos": "yes"}
+        given = {**own(corpus), "eos": True}
         return [
             micro("kept-mass", totals(mass), sign("kept-mass", **given, unit="probability", avg="micro")),
             micro(

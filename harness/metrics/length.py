@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from harness.metrics.base import ENDLESS, Corpus, Metric, Score, Tools, mean_of
-from harness.metrics.ngrams import UNIT_NAMES, Unit, units
+from harness.metrics.ngrams import Unit, told, units
 from harness.signature import sign
 
 
@@ -30,8 +30,9 @@ class Length(Metric):
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """`length` and, where it is known of every text how it ended, `eos-share`."""
         lengths = np.array([len(each) for each in units(corpus, self.unit, "metrics.length")], dtype=np.float64)
-        scores = [mean_of("length", lengths, "reference", sign("length", unit=UNIT_NAMES[self.unit], eos=False))]
+        scores = [mean_of("length", lengths, "reference", sign("length", **told(corpus, self.unit), eos=False))]
         if not any(end in ENDLESS for end in corpus.ends):
             ended = np.array([end == "eos" for end in corpus.ends], dtype=np.float64)
-            scores.append(mean_of("eos-share", ended, "reference", sign("eos-share"), combine="share"))
+            signature = sign("eos-share", length=corpus.limit)
+            scores.append(mean_of("eos-share", ended, "reference", signature, combine="share"))
         return scores

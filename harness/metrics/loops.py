@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from harness.errors import InputError
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools, combined, mean_of
 from harness.metrics.compat import degen, fix, mauve_experiments, signed
-from harness.metrics.ngrams import UNIT_NAMES, Unit, units
+from harness.metrics.ngrams import Unit, told, units
 from harness.signature import sign
 
 
@@ -82,16 +83,20 @@ class Loops(Metric):
     compat: Literal["degen", "mauve_experiments"] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse knobs that the published code decides."""
+        """Refuse knobs that the published code decides, and a window in which no text could loop."""
         super().__post_init__()
         fix(self, "metrics.loops", self.compat, free=("unit",))
+        if self.min_period * self.min_repeats > self.window:
+            raise InputError(
+                f"metrics.loops.window={self.window}: {self.min_repeats} times {self.min_period} do not fit into it"
+            )
 
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """`loops`, with items of 1 for a text that loops and 0 for one that does not, and `loop-onset`."""
         if self.compat is not None:
             decide = degen.loops if self.compat == "degen" else mauve_experiments.loops
             found = [decide(tokens) for tokens in units(corpus, self.unit, "metrics.loops")]
-            signature = sign("loops", unit=UNIT_NAMES[self.unit], **signed(self.compat))
+            signature = sign("loops", **told(corpus, self.unit), **signed(self.compat))
             return [mean_of("loops", np.array(found, dtype=np.float64), "low", signature, combine="share")]
         rule = (self.min_period, self.min_repeats, self.window)
         loops = [find_loop(sequence, *rule) for sequence in units(corpus, self.unit, "metrics.loops")]
@@ -101,7 +106,7 @@ class Loops(Metric):
             "period": self.min_period,
             "repeats": self.min_repeats,
             "window": self.window,
-            "unit": UNIT_NAMES[self.unit],
+            **told(corpus, self.unit),
         }
         note = f"{int(items.sum())} of {len(items)} texts loop"
         onset = sign("loop-onset", **given, avg="median")

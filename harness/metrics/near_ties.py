@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.knobs import Positive
 from harness.metrics.base import Corpus, Metric, Score, Tools
+from harness.metrics.reading import own
 from harness.metrics.tokenwise import micro, totals
 from harness.signature import sign
 
@@ -34,5 +35,5 @@ class NearTies(Metric):
         """`near-ties`, with the share of each text as items."""
         gaps = corpus.per_token("gap", "metrics.near_ties")
         near = totals([np.asarray(gap < self.epsilon, dtype=np.float64) for gap in gaps])
-        signature = sign("near-ties", epsilon=self.epsilon, given="prompt", eos=True, avg="micro")
+        signature = sign("near-ties", epsilon=self.epsilon, **own(corpus), eos=True, avg="micro")
         return [micro("near-ties", near, signature)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from pydantic import Field
 from harness.jackknife import groups
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools
-from harness.metrics.ngrams import UNIT_NAMES, Unit, ngrams, units
+from harness.metrics.ngrams import Unit, ngrams, told, units
 from harness.signature import sign
 
 
@@ -50,15 +51,16 @@ class NgramEntropy(Metric):
         group = groups(corpus.prompt_ids)
         signed = {
             "correction": self.correction,
-            "unit": UNIT_NAMES[self.unit],
+            **told(corpus, self.unit),
             "texts": len(lengths),
-            "length": corpus.bound,
         }
         scores = []
         for grams in ngrams(sequences, self.sizes):
             value, left_out = self._values(grams.ids, grams.spread(group), int(group.max(initial=-1)) + 1)
             name = f"ngram-entropy-{grams.size}"
-            scores.append(Score(name, value, "reference", sign(name, **signed), left_out=left_out))
+            scores.append(
+                Score(name, value, "reference", sign(name, **signed), left_out=left_out, bounds=(0.0, math.inf))
+            )
         return scores
 
     def _values(

@@ -23,6 +23,12 @@ _CHUNK = 2**20  # items in memory at once where texts are counted one by one
 _MOST = 2**63  # keys are below it
 
 
+def told(corpus: Corpus, unit: Unit) -> dict[str, object]:
+    """The fields of a signature that say what was counted: the unit, whose tokens, how many a text may have."""
+    whose = {"of": corpus.reader} if unit == "tokens" and corpus.reader else {}
+    return {"unit": UNIT_NAMES[unit], **whose, "length": corpus.limit}
+
+
 def units(corpus: Corpus, unit: Unit, asker: str = "an n-gram") -> Sequence[Sequence[Hashable]]:
     """The texts as what n-grams are made of; InputError, in the name of who asks, if there are no tokens."""
     return corpus.ids(asker) if unit == "tokens" else [text.split() for text in corpus.texts]

@@ -74,7 +74,10 @@ def _scores(reading: Reading, corpus: Corpus) -> list[Score]:
     ]
     if reading.scorer != GENERATOR:
         name = reading.title("bits-per-byte")
-        sizes = [len(text.encode()) if n else 0 for text, n in zip(corpus.texts, surprise[:, 1], strict=True)]
+        sizes = [
+            len(text.encode("utf-8", "surrogatepass")) if n else 0
+            for text, n in zip(corpus.texts, surprise[:, 1], strict=True)
+        ]
         bits = np.stack([surprise[:, 0] / np.log(2), np.array(sizes, dtype=np.float64)], axis=1)
         signed = {**reading.signed, "unit": "utf-8-bytes"}
         scores.append(micro(name, bits, sign(name, **signed, avg="micro")))

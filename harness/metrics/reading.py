@@ -21,11 +21,16 @@ class Reading:
 
     scorer: str  # "generator", or the name of a yaml in conf/model
     logprobs: Sequence[NDArray[np.float64]]  # per text, of each token given the prompt and the tokens before it
-    signed: Mapping[str, str]  # the fields of a signature
+    signed: Mapping[str, object]  # the fields of a signature
 
     def title(self, score: str) -> str:
         """What a score is called under this scorer: "perplexity", "perplexity[gpt2-large]"."""
         return score if self.scorer == GENERATOR else f"{score}[{self.scorer}]"
+
+
+def own(corpus: Corpus) -> dict[str, object]:
+    """The fields of a signature that say whose values of its own texts these are."""
+    return {"scorer": corpus.reader or GENERATOR, "given": "prompt", "length": corpus.limit}
 
 
 def read(scorer: str, corpus: Corpus, tools: Tools, asker: str) -> Reading:
@@ -39,10 +44,11 @@ def read(scorer: str, corpus: Corpus, tools: Tools, asker: str) -> Reading:
             or nothing here can read them.
     """
     if scorer == GENERATOR:
-        signed = {"scorer": GENERATOR, "given": "prompt", "unit": "model-tokens", "eos": "yes"}
+        signed: dict[str, object] = {**own(corpus), "unit": "model-tokens", "eos": True}
         return Reading(scorer, corpus.per_token("logprob", asker), signed)
     if tools.scorer is None:
         raise InputError(f"{asker} wants {scorer} to read the texts, and nothing here can load it")
     found = tools.scorer(scorer, corpus)
-    signed = {"scorer": found.signature, "given": "prompt", "unit": "scorer-tokens", "eos": "no", "long": "windows"}
+    signed = {"scorer": found.signature, "given": "prompt", "length": corpus.limit}
+    signed |= {"unit": "scorer-tokens", "eos": False, "long": "windows"}
     return Reading(scorer, found.logprobs, signed)

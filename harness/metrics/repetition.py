@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from pydantic import Field
 from harness.knobs import PositiveCount
 from harness.metrics.base import Corpus, Metric, Score, Tools, combined, mean_of
 from harness.metrics.compat import fix, signed, simctg, welleck
-from harness.metrics.ngrams import UNIT_NAMES, Counts, Unit, counts, units
+from harness.metrics.ngrams import Counts, Unit, counts, told, units
 from harness.signature import sign
 
 
@@ -49,13 +50,13 @@ class Repetition(Metric):
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """One score per size, smallest first."""
         if self.compat == "simctg":
-            return [self._simctg(found) for found in simctg.counts(corpus.texts)]
+            return [self._simctg(found, told(corpus, "words")) for found in simctg.counts(corpus.texts)]
         sequences = units(corpus, self.unit, "metrics.repetition")
-        return [self._score(found) for found in counts(sequences, self.sizes)]
+        return [self._score(found, told(corpus, self.unit)) for found in counts(sequences, self.sizes)]
 
-    def _score(self, found: Counts) -> Score:
+    def _score(self, found: Counts, given: Mapping[str, object]) -> Score:
         name = f"rep-{found.size}"
-        signature = sign(name, unit=UNIT_NAMES[self.unit], avg=self.average, **signed(self.compat))
+        signature = sign(name, **given, avg=self.average, **signed(self.compat))
         macro = mean_of(name, found.repeated, "reference", signature)
         if self.compat == "welleck":
             return replace(macro, value=welleck.rep(found))
@@ -63,9 +64,9 @@ class Repetition(Metric):
             return macro
         return combined(name, found.summands, "ratio", "reference", signature, found.repeated, macro.notes)
 
-    def _simctg(self, found: Counts) -> Score:
+    def _simctg(self, found: Counts, given: Mapping[str, object]) -> Score:
         name = f"rep-{found.size}"
-        signature = sign(name, unit=UNIT_NAMES["words"], avg="micro", scale="percent", **signed(self.compat))
+        signature = sign(name, **given, avg="micro", scale="percent", **signed(self.compat))
         stats = found.summands * np.array([100.0, 1.0])
         score = combined(name, stats, "ratio", "reference", signature, 100 * found.repeated)
         return replace(score, value=simctg.rep(found))

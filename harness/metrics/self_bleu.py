@@ -18,7 +18,7 @@ from harness.metrics.base import Corpus, Metric, Score, Tools
 from harness.metrics.bleu import Style, bleu
 from harness.metrics.bleu_counts import closest, matches
 from harness.metrics.compat import degen, fix, helm, mauve_experiments, signed
-from harness.metrics.ngrams import UNIT_NAMES, Unit, ngrams, units
+from harness.metrics.ngrams import Unit, ngrams, told, units
 from harness.signature import sign
 
 
@@ -78,9 +78,8 @@ class SelfBleu(Metric):
         signed = {
             "bleu": self.style,
             "hypotheses": self.hypotheses or "all",
-            "unit": UNIT_NAMES[self.unit],
+            **told(corpus, self.unit),
             "texts": len(lengths),
-            "length": corpus.bound,
         }
         return [
             Score(
@@ -104,7 +103,7 @@ class SelfBleu(Metric):
             return [Score("self-bleu-4", value, "reference", signature)]
         sequences = units(corpus, self.unit, "metrics.self_bleu")
         project = degen if self.compat == "degen" else mauve_experiments
-        said |= {"unit": UNIT_NAMES[self.unit], "length": corpus.bound}
+        said |= told(corpus, self.unit)
         values = dict(zip(degen.BLEU_SIZES, project.self_bleu(sequences, degen.BLEU_SIZES), strict=True))
         return [
             Score(f"self-bleu-{size}", value, "reference", sign(f"self-bleu-{size}", bleu="nltk-method1", **said))

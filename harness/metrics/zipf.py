@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from pydantic import Field
 from harness.jackknife import groups
 from harness.metrics.base import Corpus, Metric, Score, Tools
 from harness.metrics.compat import degen, fix, mauve_experiments, signed
-from harness.metrics.ngrams import UNIT_NAMES, Unit, coded, units
+from harness.metrics.ngrams import Unit, coded, told, units
 from harness.signature import sign
 
 
@@ -58,7 +59,7 @@ class Zipf(Metric):
             self._coefficient(whole - np.bincount(texts.items[its_group == g], minlength=len(whole)))
             for g in range(int(group.max(initial=-1)) + 1)
         ]
-        given = {"top": self.top, "unit": UNIT_NAMES[self.unit], "texts": len(group), "length": corpus.bound}
+        given = {"top": self.top, **told(corpus, self.unit), "texts": len(group)}
         signature = sign("zipf", **given, **signed(self.compat))
         few = f"only {len(whole)} different {self.unit}: all of them are ranked, not the {self.top} most frequent"
         return [
@@ -68,6 +69,7 @@ class Zipf(Metric):
                 better="reference",
                 signature=signature,
                 left_out=np.array(left_out, dtype=np.float64),
+                bounds=(0.0, math.inf),
                 notes=(few,) if len(whole) < self.top else (),
             )
         ]

@@ -24,6 +24,7 @@ class Text:
     def __init__(self, tokenizer: Any, name: str) -> None:
         tokenizer.model_max_length = 1 << 62  # the context is the model's to check
         self._tokenizer, self._name = tokenizer, name
+        self._alone: dict[int, str] = {}  # what single tokens decode to: every text is taken apart once
         # Tokenizers of the sentencepiece kind put a space before a text and drop it when they decode. What goes on
         # after other tokens is therefore encoded and decoded after an anchor, which is then cut off.
         self._anchor: list[int] = []
@@ -52,7 +53,12 @@ class Text:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a continuation, its first space included, special tokens left out."""
-        return self._after_anchor(tokens, skip_special=True)
+        if len(tokens) != 1:
+            return self._after_anchor(tokens, skip_special=True)
+        token = int(tokens[0])
+        if token not in self._alone:
+            self._alone[token] = self._after_anchor([token], skip_special=True)
+        return self._alone[token]
 
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         r"""The text of each token by itself; bytes that are only a part of a character are written \xe2."""

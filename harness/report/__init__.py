@@ -1,4 +1,4 @@
-"""The report of a sweep: tables, figures and report.md, made from the files in its folder and nothing else."""
+"""The report of a sweep: tables, figures, report.md and report.html, made from its files alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def write(
     characters: PositiveCount = 600,
     figures: bool = True,
 ) -> Path:
-    """Write table.csv, table.md, table.tex, gaps.csv, figures/ and report.md into a sweep's folder.
+    """Write table.csv, table.md, table.tex, gaps.csv, figures/, report.md and report.html into a sweep's folder.
 
     Args:
         folder: of a sweep, or of a single job.
@@ -32,11 +32,7 @@ def write(
     Raises:
         InputError: there is no finished job, or none of the label `baseline`, or a file cannot be read.
     """
-    from harness.atomic import (
-        write_text,
-    )  # pandas and matplotlib take a second: not before there is something to report
-    from harness.report import figures as drawing
-    from harness.report import gaps, markdown, writers
+    from harness.report.publish import publish  # pandas and matplotlib take a second: not before they are needed
     from harness.report.tables import tabulate
     from harness.results import read_sweep
 
@@ -44,10 +40,4 @@ def write(
     if not sweep.jobs:
         raise InputError(f"{folder}: none of its {len(sweep.unfinished)} jobs has finished")
     table = tabulate(sweep.jobs, sweep.references, baseline)
-    for kind, to in (("csv", writers.to_csv), ("md", writers.to_markdown), ("tex", writers.to_latex)):
-        write_text(folder / f"table.{kind}", to(table))
-    write_text(folder / "gaps.csv", gaps.to_csv(table))
-    drawn = drawing.write(folder / "figures", sweep.jobs, sweep.references) if figures else []
-    report = folder / "report.md"
-    write_text(report, markdown.compose(sweep, table, drawn, prompts, characters))
-    return report
+    return publish(sweep, table, folder, prompts=prompts, characters=characters, figures=figures)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from harness.report import curves, knob, plane, style
+from harness.report import curves, example, frequencies, frontier, knob, lines, perplexities, plane, style
 from harness.results import JobResult, References
 
 Draw = Callable[[Sequence[JobResult], Sequence[References]], Figure | None]
@@ -25,10 +25,9 @@ class Drawing:
     draw: Draw  # None: the sweep has not what it needs
 
 
-RUNNING = (
-    f" Below {curves.NOISY} texts the lines are running means of five tokens. More than "
-    f"{curves.OVERLAY} strategies have a panel each: itself in blue, the others in grey, the reference dotted."
-)
+APART = f" More than {lines.OVERLAY} strategies have a panel each: itself blue, the others grey, the reference dotted."
+ALONG = f" Below {curves.NOISY} texts the lines are running means of five tokens." + APART
+MIDDLE = " The grey band is the middle half of the reference texts."
 
 DRAWINGS = (
     Drawing(
@@ -39,30 +38,62 @@ DRAWINGS = (
         plane.draw,
     ),
     Drawing(
+        "perplexity",
+        "Perplexity of each text",
+        f"The mark is the median text of a strategy, the bar the middle half, each tick {100 // perplexities.DOTS}% of "
+        "the texts. The dotted line and the grey band are the median and the middle half of the reference texts: left "
+        "of them the model is surer of a text than of what people write.",
+        perplexities.draw,
+    ),
+    Drawing(
         "repetition",
         "Repetition along the text",
         "The share of texts in which the 4-gram that ends at this token has occurred before in the same text. A line "
-        "that climbs towards 1 is a strategy that falls into loops." + RUNNING,
+        "that climbs towards 1 is a strategy that falls into loops." + ALONG,
         partial(curves.draw, curves.REPETITION),
     ),
     Drawing(
         "probability",
         "Probability of the chosen token",
         "The model's own probability of each token, median over texts. Human text keeps surprising the model; text "
-        "that maximises probability soon stops to do so (after Holtzman et al., 2020, figure 2)." + RUNNING,
+        "that maximises probability soon stops to do so." + MIDDLE + ALONG,
         partial(curves.draw, curves.PROBABILITY),
+    ),
+    Drawing(
+        "example",
+        "Probability of the chosen token in one text",
+        "The same without any mean: the first prompt's text of each strategy in blue, and the reference dotted (after "
+        "Holtzman et al., 2020, figure 2). A line that stays at the top is a text without surprises.",
+        example.draw,
     ),
     Drawing(
         "entropy",
         "Entropy along the text",
-        "Entropy of the model's own next-token distribution before each token, median over texts." + RUNNING,
+        "Entropy of the model's own next-token distribution before each token, median over texts." + MIDDLE + ALONG,
         partial(curves.draw, curves.ENTROPY),
+    ),
+    Drawing(
+        "frequency",
+        "Rank and frequency",
+        "How large a share of all tokens is the most frequent one, the second most frequent, and so on, in one text "
+        "per prompt (after Holtzman et al., 2020). A line that ends early is a small vocabulary; one above the "
+        "reference's at its left end and in its middle says the same words again and again." + APART,
+        frequencies.draw,
+    ),
+    Drawing(
+        "frontier",
+        "MAUVE's divergence curves",
+        "References p and generations q are compared with mixtures r of the two. Right: a strategy writes little that "
+        "people would not; up: it leaves out little that people write. The area below is MAUVE, written after the "
+        "name. Where there are prompts enough, the curves are those of mauve-split, which the reference has too: one "
+        "half of its texts against the other." + APART,
+        frontier.draw,
     ),
     Drawing(
         "knob",
         "Scores against the knob",
-        "Scores against the one knob that the sweep turns, with the reference as a dotted line. Bands are intervals; "
-        "small marks are single seeds.",
+        "Scores against the knobs that the sweep turns, with the reference dotted. Bands are intervals, small marks "
+        "single seeds.",
         knob.draw,
     ),
 )

@@ -7,33 +7,32 @@ import io
 import math
 from collections.abc import Iterator
 
-from harness.report import escape
+from harness.report.grid import Grid
 from harness.report.tables import ALPHA, MISSING, Column, Table, decimals, number
 from harness.report.writers import MARK
 from harness.results import ScoreRecord
 from harness.stats import holm
 
 
-def to_markdown(table: Table) -> str:
-    """One row per job, one column per score that has a gap; "" where none has.
+def grid(table: Table) -> Grid | None:
+    """One row per job, one column per score that has a gap; None where none has.
 
     A gap is signed: above 0 the job has more of it than the references. Marked are those that chance does not explain,
     after Holm's correction over the table.
     """
     columns = [column for column in table.columns if any(_gaps(column, table.jobs))]
     if not columns:
-        return ""
+        return None
     adjusted = _adjusted(columns, table.jobs)
-    lines = ["| strategy | " + " | ".join(escape.markdown(column.name) for column in columns) + " |"]
-    lines.append("|:--|" + "--:|" * len(columns))
-    for row, label in enumerate(table.labels[: table.jobs]):
-        cells = [_shown(column, row, adjusted.get((column.name, row), math.nan)) for column in columns]
-        lines.append("| " + " | ".join([escape.markdown(label), *cells]) + " |")
+    rows = [
+        [label, *(_shown(column, row, adjusted.get((column.name, row), math.nan)) for column in columns)]
+        for row, label in enumerate(table.labels[: table.jobs])
+    ]
     said = (
         f"Job minus references, one text per prompt, each pair cut to the shorter of the two (lengths themselves are "
         f"not); {MARK} more than chance explains (p < {ALPHA}, Holm's correction for {len(adjusted)} tests)."
     )
-    return "\n".join(lines) + f"\n\n{said}"
+    return Grid(["strategy", *(column.name for column in columns)], rows, said)
 
 
 def to_csv(table: Table) -> str:

@@ -1,4 +1,8 @@
-"""Labels that do not lie on each other: beside points, and at the right ends of lines."""
+"""Labels that do not lie on each other: beside points, and at the right ends of lines.
+
+Both are arranged each time the figure is drawn, where the axes then are: whatever lays the figure out, and however
+large it is drawn, they keep apart.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.backend_bases import RendererBase
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Annotation, Text
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -39,78 +46,111 @@ class Label:
     around: tuple[tuple[float, float, float, float], ...] = ()  # x, y to x, y: whiskers and marks that belong to it
 
 
-def beside(figure: Figure, panels: Sequence[tuple[Axes, Sequence[Label]]]) -> None:
+def beside(axes: Axes, labels: Sequence[Label]) -> None:
     """Write each label near its point, off the other labels, points and whiskers, with a thin line where it lies apart.
 
     Labels are placed one by one, the most crowded first, each at the place of least cost among rings of places around
-    its point. The layout is frozen: nothing may be added to the figure that moves the axes.
+    its point.
     """
-    figure.draw_without_rendering()  # places are known from here on
-    figure.set_layout_engine("none")
-    for axes, labels in panels:
-        if labels:
-            _beside(figure, axes, labels)
+    if labels:
+        axes.add_artist(_Beside(axes, labels))
 
 
-def _beside(figure: Figure, axes: Axes, labels: Sequence[Label]) -> None:
-    unit = figure.dpi / 72
-    points = np.array([axes.transData.transform((label.x, label.y)) for label in labels])
-    taken = np.concatenate([_mark(axes, label, unit) for label in labels])
-    frame = np.array(axes.get_window_extent().extents)[None]
-    written = np.empty((0, 4))
-    distances = np.hypot(*(points[:, None] - points[None]).T)
-    for index in np.argsort(-(1 / (20 + distances)).sum(axis=0), kind="stable"):
-        size = np.array(_extent(figure, labels[index].text))
-        corner = points[index] + _RINGS * unit - size * np.stack([_anchor(_RINGS[:, 0]), np.full(len(_RINGS), 0.5)], 1)
-        boxes = np.concatenate([corner, corner + size], axis=1)
-        cost = (
-            np.hypot(*_RINGS.T)
-            + 100 * _overlaps(boxes, written)
-            + 20 * _overlaps(boxes, taken)
-            + 100 * (size.prod() - _overlaps(boxes, frame))
-        )
-        best = int(np.argmin(cost))
-        written = np.concatenate([written, boxes[best : best + 1]])
-        dx, dy = _RINGS[best]
-        axes.annotate(
-            labels[index].text,
-            (labels[index].x, labels[index].y),
-            xytext=(dx, dy),
-            textcoords="offset points",
-            ha=("left", "center", "right")[round(2 * float(_anchor(dx)))],
-            va="center",
-            fontsize=_SIZE,
-            color=_INK,
-            path_effects=_HALO,
-            arrowprops=_LEADER if np.hypot(dx, dy) > 12 else None,
-        )
+def at_ends(axes: Axes, labels: Sequence[Label]) -> None:
+    """Write the labels of lines, given their right ends, in a column to the right of the axes, each with its mark."""
+    if labels:
+        axes.add_artist(_AtEnds(axes, labels))
 
 
-def at_ends(figure: Figure, panels: Sequence[tuple[Axes, Sequence[Label]]]) -> None:
-    """Write the labels of lines, given their right ends, in a column to the right of their axes, each with its mark."""
-    figure.draw_without_rendering()
-    height = _extent(figure, "Ag")[1]
-    for axes, labels in panels:
-        low, high = axes.get_ylim()
-        wanted = [(label.y - low) / (high - low) for label in labels]
-        for label, y in zip(labels, spread(wanted, 1.15 * height / axes.get_window_extent().height), strict=True):
-            axes.annotate(
-                "",
-                (label.x, label.y),
-                xytext=(1.04, y),
-                textcoords="axes fraction",
-                arrowprops=_LEADER | {"color": label.colour, "shrinkB": 0},
-                annotation_clip=False,
+class _Arranger(Artist):
+    """Draws nothing; before the rest of its axes is drawn, it puts texts where they then belong."""
+
+    def __init__(self, axes: Axes, labels: Sequence[Label]) -> None:
+        super().__init__()
+        self.panel, self.labels = axes, labels
+        self.set_zorder(-1000)
+        self.set_in_layout(False)
+
+
+class _Beside(_Arranger):
+    def __init__(self, axes: Axes, labels: Sequence[Label]) -> None:
+        super().__init__(axes, labels)
+        how: dict[str, Any] = {"va": "center", "fontsize": _SIZE, "color": _INK, "path_effects": _HALO}
+        self.texts = [
+            axes.annotate(label.text, (label.x, label.y), (0, 0), textcoords="offset points", arrowprops=_LEADER, **how)
+            for label in labels
+        ]
+        for text in self.texts:
+            text.set_in_layout(False)
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Place the texts."""
+        axes, unit = self.panel, float(np.asarray(renderer.points_to_pixels(1.0)))
+        points = np.array([axes.transData.transform((label.x, label.y)) for label in self.labels])
+        taken = np.concatenate([_mark(axes, label, unit) for label in self.labels])
+        frame = np.array(axes.get_window_extent().extents)[None]
+        written = np.empty((0, 4))
+        distances = np.hypot(*(points[:, None] - points[None]).T)
+        for index in np.argsort(-(1 / (20 + distances)).sum(axis=0), kind="stable"):
+            text = self.texts[index]
+            size = np.array(Text.get_window_extent(text, renderer).size)
+            anchors = np.stack([_anchor(_RINGS[:, 0]), np.full(len(_RINGS), 0.5)], axis=1)
+            corner = points[index] + _RINGS * unit - size * anchors
+            boxes = np.concatenate([corner, corner + size], axis=1)
+            cost = (
+                np.hypot(*_RINGS.T)
+                + 100 * _overlaps(boxes, written)
+                + 20 * _overlaps(boxes, taken)
+                + 100 * (size.prod() - _overlaps(boxes, frame))
             )
-            mark: dict[str, Any] = {"marker": label.marker or None, "ls": "", "ms": 4, "color": label.colour}
-            axes.plot(1.04, y, transform=axes.transAxes, clip_on=False, **mark)
-            axes.text(1.06, y, label.text, transform=axes.transAxes, va="center", fontsize=_SIZE, color=_INK)
+            best = int(np.argmin(cost))
+            written = np.concatenate([written, boxes[best : best + 1]])
+            dx, dy = _RINGS[best]
+            text.xyann = (dx, dy)
+            text.set_horizontalalignment(("left", "center", "right")[round(2 * float(_anchor(dx)))])
+            if text.arrow_patch:
+                text.arrow_patch.set_visible(bool(np.hypot(dx, dy) > 12))
+
+
+class _AtEnds(_Arranger):
+    def __init__(self, axes: Axes, labels: Sequence[Label]) -> None:
+        super().__init__(axes, labels)
+        self.parts = [_at_end(axes, label) for label in labels]
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Place the texts, their marks and their lines."""
+        axes = self.panel
+        wanted = axes.transAxes.inverted().transform(axes.transData.transform([(a.x, a.y) for a in self.labels]))[:, 1]
+        height = max(Text.get_window_extent(text, renderer).height for text, _, _ in self.parts)
+        heights = spread(wanted.tolist(), 1.1 * height / axes.get_window_extent().height)
+        for (text, mark, leader), y in zip(self.parts, heights, strict=True):
+            text.set_y(y)
+            mark.set_ydata([y])
+            leader.xyann = (1.04, y)
+
+
+def _at_end(axes: Axes, label: Label) -> tuple[Text, Line2D, Annotation]:
+    how: dict[str, Any] = {"transform": axes.transAxes, "clip_on": False}
+    text = axes.text(1.06, 0.5, label.text, va="center", fontsize=_SIZE, color=_INK, **how)
+    mark = Line2D([1.04], [0.5], ls="", marker=label.marker or "", ms=4, color=label.colour, **how)
+    axes.add_artist(mark)
+    leader = axes.annotate(
+        "",
+        (label.x, label.y),
+        (1.04, 0.5),
+        textcoords="axes fraction",
+        arrowprops=_LEADER | {"color": label.colour, "shrinkB": 0},
+        annotation_clip=False,
+    )
+    leader.set_in_layout(False)
+    return text, mark, leader
 
 
 def spread(wanted: Sequence[float], step: float) -> list[float]:
     """Heights at least `step` apart, in the order of the wanted ones and as near to them as a stack allows.
 
-    Neighbours that are too near are merged into a stack around the mean of what they want.
+    Neighbours that are too near are merged into a stack around the mean of what they want. As far as there is room, all
+    are between 0 and 1.
     """
     order = np.argsort(wanted, kind="stable")
     stacks: list[list[float]] = []  # the wanted heights in each
@@ -119,21 +159,14 @@ def spread(wanted: Sequence[float], step: float) -> list[float]:
         while len(stacks) > 1 and _lowest(stacks[-2], step) + step * len(stacks[-2]) > _lowest(stacks[-1], step):
             stacks[-2:] = [stacks[-2] + stacks[-1]]
     heights = [_lowest(stack, step) + i * step for stack in stacks for i in range(len(stack))]
+    floors = np.arange(len(order)) * step
     result = np.empty(len(order))
-    result[order] = heights
+    result[order] = np.minimum(np.maximum(heights, floors), 1 - floors[::-1])
     return result.tolist()
 
 
 def _lowest(stack: Sequence[float], step: float) -> float:
     return float(np.mean(stack)) - step * (len(stack) - 1) / 2
-
-
-def _extent(figure: Figure, text: str) -> tuple[float, float]:
-    """Width and height of a label in pixels."""
-    probe = figure.text(0, 0, text, fontsize=_SIZE)
-    box = probe.get_window_extent()
-    probe.remove()
-    return box.width, box.height
 
 
 def _anchor(dx: Floats) -> Floats:

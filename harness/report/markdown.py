@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.report import escape, gaps, seeds
 from harness.report.figures import Drawing
+from harness.report.grid import Grid
 from harness.report.tables import Table
 from harness.report.verdict import verdict
 from harness.report.writers import legend, to_markdown
@@ -27,17 +28,17 @@ def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], prompts: in
         characters: where to cut a text that is longer.
     """
     sections = [
-        f"# {_question(sweep)}\n\n{_setting(sweep)}",
+        f"# {question(sweep)}\n\n{setting(sweep)}",
         escape.code_block(sweep.command, "sh") if sweep.command else "",
         _section("Verdict", verdict(sweep, table)),
-        _section("Scores", f"{to_markdown(table)}\n{legend(table)}.\n\n{_remarks(sweep, table)}"),
-        _section("Distance from the reference texts", gaps.to_markdown(table)),
-        _section("Over seeds", seeds.to_markdown(sweep.jobs, table)),
+        _section("Scores", f"{to_markdown(table)}\n{legend(table)}.\n\n{_bullets(remarks(sweep, table))}"),
+        _section("Distance from the reference texts", _grid(gaps.grid(table))),
+        _section("Over seeds", _grid(seeds.grid(sweep.jobs, table))),
         _section("Figures", "\n\n".join(map(_figure, drawings))),
         _section("Texts", "\n\n".join(_samples(sweep, prompts, characters))),
         _section("What differs between the jobs", _differences(sweep.jobs)),
         _section("Signatures", _signatures(sweep.jobs)),
-        _section("Made with", "\n".join(dict.fromkeys(_made(job.provenance) for job in sweep.jobs if job.provenance))),
+        _section("Made with", _bullets(made(sweep.jobs))),
     ]
     return "\n\n".join(section.strip("\n") for section in sections if section) + "\n"
 
@@ -46,7 +47,16 @@ def _section(title: str, body: str) -> str:
     return f"## {title}\n\n{body}" if body.strip() else ""
 
 
-def _question(sweep: Sweep) -> str:
+def _bullets(lines: Sequence[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _grid(grid: Grid | None) -> str:
+    return grid.to_markdown() if grid else ""
+
+
+def question(sweep: Sweep) -> str:
+    """What the sweep asks, as a line of Markdown."""
     if len(sweep.jobs) == 1:
         return f"What does {escape.markdown(sweep.jobs[0].label)} make of the prompts?"
     if any(each.scores for each in sweep.references):
@@ -54,8 +64,8 @@ def _question(sweep: Sweep) -> str:
     return f"How do {len(sweep.jobs)} jobs differ?"
 
 
-def _setting(sweep: Sweep) -> str:
-    """Model, prompts, length and seeds in one line."""
+def setting(sweep: Sweep) -> str:
+    """Model, prompts, length and seeds, as a line of Markdown."""
 
     def chosen(group: str) -> str:
         return ", ".join(
@@ -77,27 +87,25 @@ def _setting(sweep: Sweep) -> str:
     return "; ".join(filter(None, facts)) + "."
 
 
-def _remarks(sweep: Sweep, table: Table) -> str:
-    """Notes of the scores, columns that are not ranked, jobs that are missing."""
+def remarks(sweep: Sweep, table: Table) -> list[str]:
+    """Notes of the scores, columns that are not ranked, jobs that are missing: lines of Markdown."""
     notes: dict[str, list[str]] = {}
     for job in sweep.jobs:
         for score in job.scores:
             for note in score.notes:
                 notes.setdefault(f"{score.name}: {note}", []).append(job.label)
     lines = [
-        f"- {escape.markdown(c.name)}: not ranked, as signatures differ in {escape.markdown(c.differs)}"
+        f"{escape.markdown(c.name)}: not ranked, as signatures differ in {escape.markdown(c.differs)}"
         for c in table.columns
         if c.differs
     ]
     lines += [
-        f"- {escape.markdown(note)}"
-        + ("" if len(labels) == len(sweep.jobs) else f" ({escape.markdown(', '.join(labels))})")
+        escape.markdown(note) + ("" if len(labels) == len(sweep.jobs) else f" ({escape.markdown(', '.join(labels))})")
         for note, labels in notes.items()
     ]
     if any(cell and cell.interval for column in table.columns for cell in column.cells):
-        lines.append(f"- In brackets: 95% intervals ({_methods(table)})")
-    lines += [f"- unfinished, not in this report: {escape.code(name)}" for name in sweep.unfinished]
-    return "\n".join(lines)
+        lines.append(f"In brackets: 95% intervals ({_methods(table)})")
+    return lines + [f"unfinished, not in this report: {escape.code(name)}" for name in sweep.unfinished]
 
 
 def _methods(table: Table) -> str:
@@ -143,14 +151,21 @@ def _cut(text: str, characters: int) -> str:
 
 
 def _differences(jobs: Sequence[JobResult]) -> str:
-    """The keys of the effective configs that not all jobs share, job by job."""
-    flat = [dict(_flat({k: v for k, v in job.config.items() if k != "name"})) for job in jobs]
-    keys = [k for k in dict.fromkeys(k for each in flat for k in each) if len({each.get(k, "") for each in flat}) > 1]
-    return "\n".join(
-        f"- {escape.markdown(job.label)}: " + ", ".join(escape.code(f"{k}={each[k]}") for k in keys if k in each)
-        for job, each in zip(jobs, flat, strict=True)
-        if keys
+    keys, values = differences(jobs)
+    return _bullets(
+        [
+            f"{escape.markdown(job.label)}: " + ", ".join(escape.code(f"{k}={each[k]}") for k in keys if k in each)
+            for job, each in zip(jobs, values, strict=True)
+            if keys
+        ]
     )
+
+
+def differences(jobs: Sequence[JobResult]) -> tuple[list[str], list[dict[str, str]]]:
+    """The keys of the effective configs that not all jobs share; and, of each job, the values of all its keys."""
+    flat = [dict(_flat({k: v for k, v in job.config.items() if k != "name"})) for job in jobs]
+    keys = dict.fromkeys(k for each in flat for k in each)
+    return [k for k in keys if len({each.get(k, "") for each in flat}) > 1], flat
 
 
 def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -167,20 +182,25 @@ def _signatures(jobs: Sequence[JobResult]) -> str:
     return "\n".join(lines + [f"- {escape.code(signature)}" for signature in scores if signature])
 
 
-def _made(made: Mapping[str, Any]) -> str:
-    """One line of a job's provenance."""
-    git = made.get("git") or {}
-    packages = ", ".join(f"{name} {version}" for name, version in (made.get("packages") or {}).items())
+def made(jobs: Sequence[JobResult]) -> list[str]:
+    """What the jobs were made with: distinct lines of Markdown."""
+    return list(dict.fromkeys(_made(job.provenance) for job in jobs if job.provenance))
+
+
+def _made(about: Mapping[str, Any]) -> str:
+    """One job's provenance."""
+    git = about.get("git") or {}
+    packages = ", ".join(f"{name} {version}" for name, version in (about.get("packages") or {}).items())
     facts = [
-        f"harness {made.get('harness')}"
+        f"harness {about.get('harness')}"
         + (f" at {git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else ""),
-        f"Python {made.get('python')}",
+        f"Python {about.get('python')}",
         packages,
-        f"{made.get('platform')}",
-        f"device {made.get('device')}, {made.get('dtype')}",
-        f"model {made.get('model')} ({made.get('fingerprint')})",
+        f"{about.get('platform')}",
+        f"device {about.get('device')}, {about.get('dtype')}",
+        f"model {about.get('model')} ({about.get('fingerprint')})",
     ]
-    return f"- {escape.markdown('; '.join(filter(None, facts)))}"
+    return escape.markdown("; ".join(filter(None, facts)))
 
 
 def _count(number: int, noun: str) -> str:

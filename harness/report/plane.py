@@ -10,47 +10,55 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.report import labels, style
-from harness.report.knob import turned
-from harness.report.series import Series, panels
+from harness.report.series import Panel, Series, panels
 from harness.report.tables import find
+from harness.report.turns import turns
 from harness.results import JobResult, References, ScoreRecord
 
 QUALITY = "perplexity"
-DIVERSITY = ("distinct-2", "rep-4", "distinct-1", "rep-2")  # the first that the sweep has
+DIVERSITY = ("diversity", "distinct-2", "rep-4", "distinct-1", "rep-2")  # the first that the sweep has
 
 
 def draw(jobs: Sequence[JobResult], references: Sequence[References]) -> Figure | None:
     """The plane; None without perplexity and one of `DIVERSITY`."""
-    names = {score.name for job in jobs for score in job.scores}
-    diversity = next((name for name in DIVERSITY if name in names), None)
-    if QUALITY not in names or diversity is None:
+    diversity = measured(jobs)
+    if diversity is None:
         return None
     sets = panels(jobs, references)
-    knob = turned(jobs)
     columns = min(len(sets), 3)
     rows = math.ceil(len(sets) / columns)
     figure = style.new(6.4 if columns == 1 else 4.2 * columns, 4.4 if rows == 1 else 3.6 * rows)
     grid = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for empty in grid[len(sets) :]:
         empty.remove()
-    written: list[tuple[Axes, list[labels.Label]]] = []
     for axes, panel in zip(grid, sets, strict=False):
-        found = {id(s): label for s in panel.series if (label := _series(axes, s, diversity))}
-        marks = list(found.values())
-        if knob:  # one strategy, one knob: its path across the plane
-            order = sorted(panel.series, key=lambda series: float(series.jobs[0].config["strategy"][knob]))
-            path = [found[id(series)] for series in order if id(series) in found]
-            axes.plot([p.x for p in path], [p.y for p in path], color=style.QUIET, lw=1, zorder=1)
-        if panel.references:
-            marks += _reference(axes, panel.references, diversity)
-        axes.set_title(panel.title)
-        axes.set_xscale("log")
-        axes.set(xlabel="perplexity under the generator (log scale)", ylabel=diversity)
-        axes.margins(0.12)
-        written.append((axes, marks))
-    style.plain_log(written[0][0].xaxis)
-    labels.beside(figure, written)
+        scatter(axes, panel, diversity)
     return figure
+
+
+def measured(jobs: Sequence[JobResult]) -> str | None:
+    """The score to take for diversity; None where the plane lacks one of its two."""
+    names = {score.name for job in jobs for score in job.scores if math.isfinite(score.value)}
+    return next((name for name in DIVERSITY if name in names), None) if QUALITY in names else None
+
+
+def scatter(axes: Axes, panel: Panel, diversity: str) -> None:
+    """The strategies and the reference; where a knob turns, the path that the strategy takes."""
+    found = {id(s): label for s in panel.series if (label := _series(axes, s, diversity))}
+    marks = list(found.values())
+    place = {id(job): found[id(series)] for series in panel.series if id(series) in found for job in series.jobs}
+    for turn in turns([job for series in panel.series for job in series.jobs]):
+        for line in turn.lines:
+            path = [place[id(job)] for job in sorted(line, key=turn.value) if id(job) in place]
+            axes.plot([p.x for p in path], [p.y for p in path], color=style.QUIET, lw=1, zorder=1)
+    if panel.references:
+        marks += _reference(axes, panel.references, diversity)
+    axes.set_title(panel.title)
+    axes.set_xscale("log")
+    axes.set(xlabel="perplexity under the generator (log scale)", ylabel=diversity)
+    axes.margins(0.12)
+    style.plain_log(axes.xaxis)
+    labels.beside(axes, marks)
 
 
 def _series(axes: Axes, series: Series, diversity: str) -> labels.Label | None:
@@ -67,11 +75,7 @@ def _series(axes: Axes, series: Series, diversity: str) -> labels.Label | None:
         around = [(float(a), float(b), float(a), float(b)) for a, b in each]
         axes.plot(each[:, 0], each[:, 1], ls="", marker=look.marker, ms=3, color=look.colour, alpha=0.5)
     else:
-        across, up = map(_ends, found[0])
-        around = [(across[0], y, across[1], y)] if across else []
-        around += [(x, up[0], x, up[1])] if up else []
-        for left, low, right, high in around:
-            axes.plot([left, right], [low, high], color=look.colour, lw=1, alpha=0.6)
+        around = _whiskers(axes, *found[0], look.colour)
     axes.plot(x, y, ls="", marker=look.marker, ms=7, color=look.colour, mec="white", mew=0.6)
     return labels.Label(x, y, series.label, around=tuple(around))
 
@@ -82,9 +86,18 @@ def _reference(axes: Axes, references: References, diversity: str) -> list[label
         return []
     for line, at in ((axes.axvline, x.value), (axes.axhline, y.value)):
         line(at, color=style.REFERENCE, lw=0.7, ls=(0, (1, 3)), zorder=1)
+    around = _whiskers(axes, x, y, style.REFERENCE)
     axes.plot(x.value, y.value, ls="", marker="*", ms=13, color=style.REFERENCE, mec="white", mew=0.6)
-    return [labels.Label(x.value, y.value, references.label)]
+    return [labels.Label(x.value, y.value, references.label, around=tuple(around))]
 
 
-def _ends(score: ScoreRecord) -> tuple[float, float] | None:
-    return None if score.low is None or score.high is None else (score.low, score.high)
+def _whiskers(axes: Axes, x: ScoreRecord, y: ScoreRecord, colour: str) -> list[tuple[float, float, float, float]]:
+    """Draw the intervals that there are: from and to where."""
+    ends = []
+    if x.low is not None and x.high is not None:
+        ends.append((x.low, y.value, x.high, y.value))
+    if y.low is not None and y.high is not None:
+        ends.append((x.value, y.low, x.value, y.high))
+    for left, low, right, high in ends:
+        axes.plot([left, right], [low, high], color=colour, lw=1, alpha=0.6)
+    return ends

@@ -7,29 +7,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from harness.report import escape
+from harness.report.grid import Grid
 from harness.report.series import common, grouped, key
 from harness.report.tables import MISSING, Table, decimals, number
 from harness.results import JobResult
 
 
-def to_markdown(jobs: Sequence[JobResult], table: Table) -> str:
-    """Mean and standard deviation over seeds, a row per strategy that has several; "" where none has."""
+def grid(jobs: Sequence[JobResult], table: Table) -> Grid | None:
+    """Mean and standard deviation over seeds, a row per strategy that has several; None where none has."""
     groups = [g for g in grouped(jobs, lambda job: key(job.config, without=("seed", "name"))).values() if len(g) > 1]
     if not groups:
-        return ""
+        return None
     place = {job.label: row for row, job in enumerate(jobs)}
-    lines = ["| strategy | seeds | " + " | ".join(escape.markdown(c.name) for c in table.columns) + " |"]
-    lines.append("|:--|--:|" + "--:|" * len(table.columns))
+    rows = []
     for group in groups:
         cells = []
         for column in table.columns:
             chosen = [column.cells[place[job.label]] for job in group]
             cells.append(_spread([cell.score.value for cell in chosen if cell]))
-        label = escape.markdown(common(job.label for job in group))
-        lines.append("| " + " | ".join([label, str(len(group)), *cells]) + " |")
+        rows.append([common(job.label for job in group), str(len(group)), *cells])
     said = "Mean ± standard deviation over seeds: other draws, the same prompts. The intervals above are over prompts."
-    return "\n".join(lines) + f"\n\n{said}"
+    return Grid(["strategy", "seeds", *(column.name for column in table.columns)], rows, said)
 
 
 def _spread(values: Sequence[float]) -> str:

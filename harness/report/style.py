@@ -80,9 +80,9 @@ def new(width: float, height: float, layout: Literal["constrained"] | None = "co
 
 
 def plain_log(axis: Axis) -> None:
-    """Ticks of a logarithmic axis as plain numbers; where it spans less than two decades also between the powers."""
+    """Ticks of a logarithmic axis as plain numbers; where it spans less than three decades also between the powers."""
     low, high = axis.get_view_interval()
-    between = (1,) if high > 100 * low else (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)
+    between = (1,) if high > 1000 * low else (1, 2, 5) if high > 10 * low else (1, 1.5, 2, 3, 4, 5, 7)
     axis.set_major_locator(LogLocator(subs=between))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from harness.evidence import Tests, against
+from harness.evidence import Evidence, Tests, against
 from harness.metrics.base import Better
 from harness.report.baseline import choose
+from harness.report.leading import leading
 from harness.results import JobResult, References, ScoreRecord
 from harness.signature import FREE, differing, parse
 
@@ -20,7 +21,8 @@ FIRST = ("perplexity", "mauve", "diversity", "rep-4", "loops", "distinct-2", "le
 """What is shown first where not every score has room."""
 
 ALPHA = 0.05
-"""A difference whose p-value, corrected for the number of tests in the table, is below this is marked."""
+"""The chance of being wrong: a difference whose p-value, corrected for the number of tests in the table, is below it is
+marked, and the truly best row of a column is left out of those in bold."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class Cell:
     value: str
     interval: tuple[str, str] | None
     best: bool = False
+    good: bool = False  # best, or not significantly worse (`harness.report.leading`)
     p: float = math.nan  # of there being no difference from the baseline, after Holm's correction; NaN: no test
 
     @property
     def marked(self) -> bool:
-        """Whether the row differs from the baseline by more than chance."""
+        """Whether the row differs from the baseline by more than chance explains."""
         return self.p < ALPHA
 
 
@@ -91,7 +94,10 @@ def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = (), b
     names = dict.fromkeys(name for row in rows[: len(jobs)] for name in row)
     labels = [each.label for each in everyone]
     mixed = difference([job.signature for job in jobs])
-    columns = [_column(name, [row.get(name) for row in rows], len(jobs), mixed) for name in names]
+    columns = [
+        _column(name, [row.get(name) for row in rows], [job.evidence.get(name) for job in jobs], mixed)
+        for name in names
+    ]
     chosen = choose(labels[: len(jobs)], baseline)
     tests = _tests(jobs, columns, chosen) if chosen else {}
     marked = [_with_p(column, labels[: len(jobs)], tests) for column in columns]
@@ -111,18 +117,22 @@ def _with_p(column: Column, labels: Sequence[str], tests: Tests) -> Column:
     return replace(column, cells=[*cells, *column.cells[len(cells) :]])
 
 
-def _column(name: str, scores: Sequence[ScoreRecord | None], jobs: int, mixed: str) -> Column:
+def _column(name: str, scores: Sequence[ScoreRecord | None], given: Sequence[Evidence | None], mixed: str) -> Column:
+    """A score of all rows, of which the first are jobs and have evidence; and why they are not ranked, if so."""
     has = [score if score and not math.isnan(score.value) else None for score in scores]
     scale = max((abs(s.value) for s in has if s and math.isfinite(s.value)), default=1.0)
     cells = [_cell(score, scale) if score else None for score in has]
     better = next(score.better for score in scores if score)
-    differs = difference([score.signature for score in scores[:jobs] if score]) or mixed
+    jobs = len(given)
+    differs = mixed or difference([score.signature for score in has[:jobs] if score])
     if jobs > 1 and not differs:
         best = _best([cell for cell in cells[:jobs] if cell])
-        cells = [
-            replace(cell, best=row < jobs and (cell.value, cell.score.reference) in best) if cell else None
-            for row, cell in enumerate(cells)
-        ]
+        leads = leading([distance(score) if score else math.nan for score in has[:jobs]], has[:jobs], given, ALPHA)
+        for row, cell in enumerate(cells[:jobs]):
+            if cell and (cell.value, cell.score.reference) in best:
+                cells[row] = replace(cell, best=True, good=True)
+            elif cell:
+                cells[row] = replace(cell, good=leads[row])
     return Column(name, better, cells, differs)
 
 

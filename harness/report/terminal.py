@@ -13,7 +13,7 @@ from rich.text import Text
 
 from harness.report.escape import visible
 from harness.report.tables import ALPHA, FIRST, MISSING, Column, Table, tabulate
-from harness.report.writers import MARK
+from harness.report.writers import MARK, unranked
 from harness.results import Sweep
 
 _LABEL = 26  # characters that a label gets before it is cut
@@ -21,24 +21,38 @@ _ASCII = str.maketrans({"≈": "~", "↑": "^", "↓": "v", "–": "-", "…": "
 
 
 def print_table(
-    sweep: Sweep, report: Path | None = None, console: Console | None = None, baseline: str | None = None
+    sweep: Sweep,
+    report: Path | None = None,
+    console: Console | None = None,
+    baseline: str | None = None,
+    table: Table | None = None,
 ) -> None:
     """Print the scores of a sweep, as many as fit, and where its report is.
 
     A sweep of one job prints a row per score; otherwise a row per job, of the scores in `FIRST` and then the others. On
     a terminal that does not speak Unicode, what it cannot show is replaced.
+
+    Args:
+        sweep: what was scored.
+        report: where its report is.
+        console: where to print; None: standard output.
+        baseline: the label of the job that the others are tested against; None: the first.
+        table: that of the sweep, where there is one already.
     """
     console = console or Console()
-    table = tabulate(sweep.jobs, sweep.references, baseline)
+    table = table or tabulate(sweep.jobs, sweep.references, baseline)
     left = 0
     if table.jobs == 1:
         console.print(_tall(table, console))
     elif table.columns:
         grid, left = _wide(table, console)
         console.print(grid)
-    if table.jobs > 1:
+    cells = [cell for column in table.columns for cell in column.cells if cell]
+    if any(cell.best for cell in cells):
         console.print(_text("* best: closest to the reference (≈), highest (↑), lowest (↓)", console, "dim"))
-    if any(cell and cell.marked for column in table.columns for cell in column.cells):
+    if any(cell.good and not cell.best for cell in cells):
+        console.print(_text("bold: best, or not significantly worse (paired over prompts)", console, "dim"))
+    if any(cell.marked for cell in cells):
         said = (
             f"{MARK} differs from {visible(table.baseline)} by more than chance (p < {ALPHA} after Holm's correction)"
         )
@@ -46,9 +60,9 @@ def print_table(
     if left:
         where = "in table.md" if report else "than this terminal has room for"
         console.print(_text(f"{left} more {'score' if left == 1 else 'scores'} {where}", console, "dim"))
-    for column in table.columns:
-        if column.differs:
-            console.print(_text(f"{column.name}: not ranked, signatures differ in {column.differs}", console, "yellow"))
+    for why, names in unranked(table).items():
+        which = "no score is ranked" if len(names) == len(table.columns) else f"not ranked: {', '.join(names)}"
+        console.print(_text(f"{which}; signatures differ in {why}", console, "yellow"))
     if report:
         console.print(_text(f"report: {report}", console), soft_wrap=True)
 
@@ -87,8 +101,8 @@ def _grid(table: Table, columns: Sequence[Column], console: Console) -> Grid:
     for row, label in enumerate(table.labels):
         if row == table.jobs:
             grid.add_section()
-        best = [bool(cell and cell.best) for cell in (column.cells[row] for column in columns)]
-        cells = [_text(_value(c, row), console, "bold" if b else "") for c, b in zip(columns, best, strict=True)]
+        good = [bool(cell and cell.good) for cell in (column.cells[row] for column in columns)]
+        cells = [_text(_value(c, row), console, "bold" if g else "") for c, g in zip(columns, good, strict=True)]
         grid.add_row(_text(_short(label), console), *cells, style="" if row < table.jobs else "italic")
     return grid
 

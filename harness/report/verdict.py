@@ -19,7 +19,7 @@ NAMED = 3  # strategies that a sentence names at most
 
 def verdict(sweep: Sweep, table: Table) -> str:
     """A paragraph of Markdown."""
-    said = [_alone(table)] if table.jobs == 1 else [_closest(table), _highest(table), _loops(table)]
+    said = [_alone(table)] if table.jobs == 1 else [_closest(table), _highest(table), _loops(table), _tested(table)]
     return " ".join(filter(None, [*said, _caveats(sweep, table)]))
 
 
@@ -105,6 +105,27 @@ def _loops(table: Table) -> str:
     named = [f"{share:.0%} of **{markdown(label)}**" for share, label in looping[:NAMED]]
     more = f" ({len(looping) - NAMED} more strategies loop in {LOOPING:.0%} or more)" if len(looping) > NAMED else ""
     return f"Texts that end in a repetition loop: {_listed(named)}{more}."
+
+
+def _tested(table: Table) -> str:
+    """In how many scores each job differs from the baseline by more than chance explains."""
+    if not table.tests:
+        return ""
+    counts = []
+    for row, label in enumerate(table.labels[: table.jobs]):
+        cells = [cell for column in table.columns if (cell := column.cells[row]) and not math.isnan(cell.p)]
+        if cells:
+            counts.append((sum(cell.marked for cell in cells), len(cells), label))
+    differing = sorted((each for each in counts if each[0]), key=lambda each: -each[0])
+    if not differing:
+        return f"No score of any strategy differs from **{markdown(table.baseline)}** by more than chance explains."
+    named = [f"**{markdown(label)}** in {marked} of {tested}" for marked, tested, label in differing[:NAMED]]
+    more = f" ({len(differing) - NAMED} more differ in some)" if len(differing) > NAMED else ""
+    alike = [f"**{markdown(label)}**" for marked, _, label in counts if not marked]
+    same = f"; {_listed(alike)} in none" if alike else ""
+    return (
+        f"From **{markdown(table.baseline)}** more than chance parts {_listed(named)} of the scores tested{more}{same}."
+    )
 
 
 def _caveats(sweep: Sweep, table: Table) -> str:

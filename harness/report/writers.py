@@ -1,10 +1,13 @@
-"""A table as csv, Markdown and LaTeX: the same rounded numbers everywhere."""
+"""A table as csv, Markdown, LaTeX and HTML: the same rounded numbers everywhere."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
+from collections.abc import Callable
+
+from markupsafe import Markup
 
 from harness.report import escape
 from harness.report.tables import ALPHA, MISSING, Cell, Table
@@ -14,16 +17,33 @@ _TEX_ARROWS = {"≈": r"$\approx$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"
 MARK = "†"
 
 
-def legend(table: Table) -> str:
-    """What the arrows, the bold print and the marks mean, in one line of Markdown."""
-    said = "≈ closer to the reference is better, ↑ higher, ↓ lower; in bold the best of each column"
+def legend(table: Table, text: Callable[[str], str] = escape.markdown) -> str:
+    """What the arrows, the bold print and the marks mean: one line of Markdown, or of what `text` makes of labels."""
+    said = "≈ closer to the reference is better, ↑ higher, ↓ lower"
+    cells = [cell for column in table.columns for cell in column.cells if cell]
+    if any(cell.best for cell in cells):
+        said += "; in bold the best of each column"
+    if any(cell.good and not cell.best for cell in cells):
+        said += (
+            " and what is not significantly worse, paired over prompts: whichever is truly the best is among them with "
+            f"a probability of {1 - ALPHA:.0%}"
+        )
     if not table.tests:
         return said
     tests = f"{table.tests} test{'s' * (table.tests > 1)}"
     return (
-        f"{said}; {MARK} differs from {escape.markdown(table.baseline)}, paired over prompts "
+        f"{said}; {MARK} differs from {text(table.baseline)}, paired over prompts "
         f"(p < {ALPHA} after Holm's correction for {tests})"
     )
+
+
+def unranked(table: Table) -> dict[str, list[str]]:
+    """In what signatures differ -> the columns that are not ranked for it, visibly."""
+    found: dict[str, list[str]] = {}
+    for column in table.columns:
+        if column.differs:
+            found.setdefault(escape.visible(column.differs), []).append(escape.visible(column.name))
+    return found
 
 
 def to_csv(table: Table) -> str:
@@ -52,14 +72,14 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """A GitHub-flavoured Markdown table; best in bold, references in italics, marks as in `legend`."""
+    """A GitHub-flavoured Markdown table; bold print and marks as in `legend`, references in italics."""
 
     def show(cell: Cell | None) -> str:
         if cell is None:
             return MISSING
         interval = f" ({cell.interval[0]}–{cell.interval[1]})" if cell.interval else ""
         mark = MARK if cell.marked else ""
-        return f"**{cell.value}**{mark}{interval}" if cell.best else f"{cell.value}{mark}{interval}"
+        return f"**{cell.value}**{mark}{interval}" if cell.good else f"{cell.value}{mark}{interval}"
 
     lines = ["| strategy | " + " | ".join(f"{escape.markdown(c.name)} {c.arrow}" for c in table.columns) + " |"]
     lines.append("|:--|" + "--:|" * len(table.columns))
@@ -71,14 +91,14 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular; best in bold, references below a rule, marks as in `legend`."""
+    """A booktabs tabular; bold print and marks as in `legend`, references below a rule."""
 
     def show(cell: Cell | None) -> str:
         if cell is None:
             return "--"
         interval = rf" {{\scriptsize({cell.interval[0]}--{cell.interval[1]})}}" if cell.interval else ""
         mark = r"$^\dagger$" if cell.marked else ""
-        return rf"\textbf{{{cell.value}}}{mark}{interval}" if cell.best else f"{cell.value}{mark}{interval}"
+        return rf"\textbf{{{cell.value}}}{mark}{interval}" if cell.good else f"{cell.value}{mark}{interval}"
 
     def line(*cells: str) -> str:
         return "  " + " & ".join(cells) + r" \\"
@@ -101,3 +121,29 @@ def to_latex(table: Table) -> str:
             "",
         ]
     )
+
+
+def to_html(table: Table) -> str:
+    """A table element and its legend, without styles of its own; bold print and marks as in `legend`.
+
+    Signatures show under the pointer.
+    """
+
+    def show(cell: Cell | None) -> Markup:
+        if cell is None:
+            return Markup("<td>{}</td>").format(MISSING)
+        value = Markup("<strong>{}</strong>" if cell.good else "{}").format(cell.value)
+        interval = Markup(" <small>({}–{})</small>").format(*cell.interval) if cell.interval else ""
+        html = Markup('<td title="{}">{}{}{}</td>')
+        return html.format(escape.visible(cell.score.signature), value, MARK if cell.marked else "", interval)
+
+    heads = [Markup("<th>{} {}</th>").format(escape.visible(column.name), column.arrow) for column in table.columns]
+    rows = []
+    for row, label in enumerate(table.labels):
+        name = Markup("<th>{}</th>" if row < table.jobs else "<th><em>{}</em></th>").format(escape.visible(label))
+        cells = [show(column.cells[row]) for column in table.columns]
+        rows.append(Markup("<tr>{}</tr>").format(Markup("").join([name, *cells])))
+    said = [legend(table, escape.visible)]
+    said += [f"not ranked, as signatures differ in {why}: {', '.join(names)}" for why, names in unranked(table).items()]
+    html = Markup("<table>\n<thead><tr><th>strategy</th>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>\n<p>{}.</p>\n")
+    return str(html.format(Markup("").join(heads), Markup("\n").join(rows), ". ".join(said)))

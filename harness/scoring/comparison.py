@@ -144,6 +144,7 @@ def _corpus(
         ends=[end] * len(texts),
         tokens=None if ids is None else ids,
         values={name: [np.asarray(v, dtype=np.float64) for v in column] for name, column in columns.items()},
+        reader=tokens.source if tokens else "",
     )
 
 

@@ -146,9 +146,11 @@ def _notes(sweep: Sweep) -> list[str]:
 
 
 def _signatures(sweep: Sweep) -> list[str]:
-    """What every number of a single file is, with the digits for which a table has no room."""
+    """What every number is; of a single file with the digits for which a table has no room."""
+    if len(sweep.jobs) > 1:
+        return list(dict.fromkeys(score.signature for job in sweep.jobs for score in job.scores))
     lines = []
-    for score in sweep.jobs[0].scores if len(sweep.jobs) == 1 else ():
+    for score in sweep.jobs[0].scores:
         if math.isnan(score.value):
             continue
         beside = "" if score.reference is None else f" (reference {score.reference:.10g})"

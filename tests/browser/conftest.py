@@ -81,7 +81,7 @@ class Page:
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] != "INFO"]
 
     def requests(self) -> list[str]:
-        """The addresses asked for since it was last asked that are not of this machine: what a policy stopped is not."""
+        """The addresses beyond this machine asked for since it was last asked, but for those a policy stopped."""
         events = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         asked: dict[str, str] = {}
         for event in events:

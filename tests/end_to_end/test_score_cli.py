@@ -66,7 +66,7 @@ def test_a_file_gets_its_table_and_its_references(tmp_path: Path) -> None:
     assert "0.167" in rows["rep-1"]  # (0 + 1/3) / 2
     assert rows["length"][1] == "4.50"
     assert "\nrep-4: 1 of 2 texts have no value\n" in done.stdout  # a text of three words has no 4-gram
-    assert "\nrep-1|unit:words|avg:macro|v:" in done.stdout
+    assert "\nrep-1|unit:words|length:none|avg:macro|v:" in done.stdout
     assert " = 0.3333333333 (reference 0.1666666667)\n" in done.stdout
     scores = {each["name"]: each for each in json.loads((tmp_path / "o" / "mine" / "scores.json").read_text())}
     assert scores["rep-2"]["value"] == pytest.approx(0.3)  # (3/5 + 0) / 2

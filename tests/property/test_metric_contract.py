@@ -166,6 +166,21 @@ def test_two_lengths_of_texts_or_numbers_of_texts_are_told_apart_where_it_matter
             assert not comparable(a.signature, b.signature), a.name
 
 
+def test_the_longest_text_is_chance_and_the_limit_is_not(name: str) -> None:
+    """Of two strategies under one limit the longest texts differ: their numbers may be compared all the same."""
+    one, other = (replace(corpus([[0, 1, 2, 3], text] * 8), limit=9) for text in ([0, 1], [0, 1, 2, 3, 4, 5]))
+    for a, b in zip(measured(name, one), measured(name, other), strict=True):
+        assert comparable(a.signature, b.signature), a.name
+    for a, b in zip(measured(name, one), measured(name, replace(one, limit=5)), strict=True):
+        assert name in ("mauve", "compression") or not comparable(a.signature, b.signature), a.name
+
+
+def test_texts_of_two_readers_are_told_apart(name: str) -> None:
+    one, other = (replace(corpus([[0, 1, 2, 3]] * 8), reader=reader) for reader in ("a@1", "b@2"))
+    for a, b in zip(measured(name, one), measured(name, other), strict=True):
+        assert a.name == "eos-share" or name in ("mauve", "compression") or not comparable(a.signature, b.signature)
+
+
 def test_nothing_is_changed_that_was_given(name: str) -> None:
     tokens = [[0, 1, 2, 0, 1, 2], [3], []]
     texts = corpus(tokens)

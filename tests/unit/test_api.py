@@ -33,7 +33,7 @@ def frames(model: LanguageModel) -> Frames:
 
 def test_decode_gives_a_row_per_text_in_order(frames: Frames) -> None:
     found, references = frames
-    assert list(found.columns) == SCHEMA.names
+    assert list(found.columns) == [*SCHEMA.names, "model", "max_new_tokens"]
     assert found.groupby("strategy", sort=False).size().to_dict() == {"greedy": 5, "top_p": 20}
     assert list(found["prompt_id"].unique()) == list(references["prompt_id"])
     assert (found["tokens"].map(len) == found["logprob"].map(len)).all()

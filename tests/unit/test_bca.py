@@ -44,7 +44,7 @@ def test_skewness_and_bias_move_both_ends_up() -> None:
     [
         (9.0, SPREAD),  # every resample on one side of the number
         (0.0, np.append(SPREAD, np.inf)),  # no number without one of the prompts
-        (0.0, np.append(np.zeros(400), -1.0)),  # one prompt that outweighs the others
+        (2.0, np.append(np.zeros(400), -1.0)),  # one prompt that outweighs the others, which have no value
     ],
 )
 def test_where_it_has_no_value_the_percentiles_stay(value: float, left_out: np.ndarray) -> None:

@@ -22,12 +22,12 @@ def mean(values: np.ndarray, ids: list[str] = IDS, name: str = "x") -> Evidence:
     return found
 
 
-def test_summands_are_added_up_by_prompt_and_make_the_same_interval() -> None:
+def test_summands_are_kept_text_by_text_and_make_the_same_interval() -> None:
     values = np.random.default_rng(0).normal(size=60)
     score = mean_of("x", values, "high", "x|v:1")
     found = evidence(score, IDS)
     assert found is not None
-    assert found.values.shape == (30, 2)
+    assert found.values.shape == (60, 2)
     assert found.values[:, 0].sum() == pytest.approx(values.sum())
     assert score.stats is not None
     assert found.interval() == stats.bootstrap(score.stats, IDS, "ratio")
@@ -82,6 +82,15 @@ def test_only_numbers_of_the_same_prompts_and_kind_are_paired() -> None:
     same = a.minus(mean(values))
     assert same is not None
     assert (same.value, same.p) == (0.0, 1.0)
+
+
+def test_one_text_a_prompt_is_compared_with_several_text_by_text() -> None:
+    rng = np.random.default_rng(5)
+    one, several = rng.normal(size=30), rng.normal(size=300)
+    ids = [[f"p{i // k}" for i in range(30 * k)] for k in (1, 10)]
+    found = mean(one, ids[0]).minus(mean(several, ids[1]))
+    a, b = (np.stack([x, np.ones_like(x)], axis=1) for x in (one, several))
+    assert found == stats.paired(a, b, ids[0], "ratio", clusters_b=ids[1])
 
 
 def test_what_a_prompt_does_to_both_sides_cancels() -> None:

@@ -81,6 +81,6 @@ def test_features_are_those_of_the_last_token_and_computed_once(
         output, _ = model.prefill([tokens], hidden=True)
         assert output.hidden is not None
         np.testing.assert_allclose(vector, output.hidden[0, -1].numpy(), atol=1e-5)
-    assert featurizer(corpus) is found
+    np.testing.assert_array_equal(featurizer(Corpus([], [], [texts[2], texts[0]], [])), found[[2, 0]])
     assert len(loads) == 1
     assert featurizer.signature == f"pocket-s@{model.fingerprint[:12]}"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from harness.jackknife import groups
 from harness.metrics import clusters
 from harness.metrics.comparison import FIRST_SEED, MEASURES, Comparison, compare
-from harness.metrics.divergence import SMOOTHING, area, frontier_integral, shares
+from harness.metrics.divergence import SMOOTHING, area, curve, frontier_integral, shares
 from harness.metrics.pairing import Pair
 
 pytestmark = pytest.mark.skipif(not clusters.installed(), reason="needs the extra mauve")
@@ -45,6 +45,19 @@ def test_rows_are_picked_from_either_side() -> None:
     assert found[0, 0, 0, 0] == pytest.approx(float(area(shares(counts[0]), shares(counts[1]))), rel=1e-12)
     rest = [np.bincount(s[GROUPS[r] != 4], minlength=3).astype(float) for s, r in ((of_p, p), (of_q, q))]
     assert found[0, 0, 5, 2] == pytest.approx(float(frontier_integral(*map(shares, rest))), rel=1e-12)
+
+
+def test_mauve_alone_has_a_curve_the_mean_over_seeds() -> None:
+    found = compare([Pair(ROWS, ROWS)], (P, Q), (GROUPS, GROUPS), 6, seeds=2, scaling_factor=5.0)
+    expected = []
+    for seed in (FIRST_SEED, FIRST_SEED + 1):
+        of_p, of_q = clusters.labels(P, Q, 6, seed)
+        p, q = (shares(np.bincount(side, minlength=6).astype(float)) for side in (of_p, of_q))
+        expected.append(curve(p, q, 5.0))
+    scores = [found.score(measure, name, better, "s") for measure, (name, better) in enumerate(MEASURES)]
+    assert scores[0].curve is not None
+    np.testing.assert_allclose(scores[0].curve, np.mean(expected, axis=0), rtol=1e-12)
+    assert [score.curve for score in scores[1:]] == [None, None]
 
 
 def test_a_score_is_the_mean_over_seeds_and_pairs_with_the_noise_of_the_seeds() -> None:

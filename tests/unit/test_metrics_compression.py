@@ -78,6 +78,6 @@ def test_the_signature_holds_what_moves_the_number() -> None:
     (fewer,) = Compression()(corpus([[1, 2]] * 3), TOOLS)
     assert differing(base.signature, fewer.signature) == {"texts": ("4", "3"), "length": ("3", "2")}
     assert parse(base.signature)["zlib"] == zlib.ZLIB_RUNTIME_VERSION
-    (bare,) = Compression()(replace(corpus([[1, 2, 3]] * 4), tokens=None), TOOLS)
+    (bare,) = Compression()(replace(corpus([[1, 2, 3]] * 4), tokens=None, limit=None), TOOLS)
     assert parse(bare.signature)["length"] == "none"
     assert bare.value == base.value

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad, trapezoid
 from scipy.special import rel_entr
 
-from harness.metrics.divergence import SMOOTHING, area, frontier_integral, shares
+from harness.metrics.divergence import SMOOTHING, area, curve, frontier_integral, shares
 from tests.corpora import golden
 
 COUNTS = st.lists(st.integers(0, 9), min_size=2, max_size=12).filter(any)
@@ -20,7 +20,7 @@ PAIRS = st.integers(2, 12).flatmap(
 )
 
 
-def of(counts: Sequence[float], smoothing: float = 0.0) -> NDArray[np.float64]:
+def of(counts: Sequence[float] | Sequence[Sequence[float]], smoothing: float = 0.0) -> NDArray[np.float64]:
     return shares(np.asarray(counts, dtype=np.float64), smoothing)
 
 
@@ -28,6 +28,17 @@ def test_published_histograms_and_the_true_value_of_the_tie() -> None:
     for case in json.loads(golden("mauve.json").read_text())["hist_cases"]:
         expected = 1.0 if case["p"] == case["q"] else case["mauve"]  # 0.75 is mauve-text's bug
         assert area(of(case["p"]), of(case["q"])) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_curve_is_what_the_area_lies_under() -> None:
+    p, q = of([[5, 3, 1, 0], [1, 1, 1, 9]]), of([[1, 2, 2, 4], [1, 1, 1, 9]])
+    x, y = np.moveaxis(curve(p, q, 3.0, points=7), -2, 0)
+    assert x.shape == (2, 9)
+    assert (x[0, 0], y[0, 0], x[0, -1], y[0, -1]) == (1, 0, 0, 1)
+    np.testing.assert_allclose(area(p, q, 3.0, points=7), -trapezoid(y, x, axis=-1))
+    middle = (p[0] + q[0]) / 2
+    np.testing.assert_allclose(x[0, 4], np.exp(-3 * rel_entr(q[0], middle).sum()))
+    np.testing.assert_allclose(y[0, 4], np.exp(-3 * rel_entr(p[0], middle).sum()))
 
 
 @pytest.mark.parametrize("counts", [[1, 1], [1] * 4, [3, 1, 2], [1, 0, 0, 5], [1e-9, 1], [1] * 500])

@@ -93,6 +93,7 @@ def test_knobs_are_signed_and_checked() -> None:
         "name": "diversity",
         "sizes": "2,3,4",
         "unit": "model-tokens",
+        "length": "4",
         "avg": "micro",
         "v": "",
     }

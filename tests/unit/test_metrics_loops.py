@@ -120,7 +120,7 @@ def test_words_need_no_tokens_and_any_script_will_do() -> None:
     assert share.items is not None
     assert share.items.tolist() == [1, 1, 0]
     assert onset.value == statistics.median([3, 0])
-    tokens = Loops()(corpus(texts=["x"]), TOOLS)
+    tokens = Loops()(replace(corpus(texts=["x"]), limit=bare.limit), TOOLS)
     assert differing(share.signature, tokens[0].signature) == {"unit": ("words", "model-tokens")}
     assert parse(onset.signature)["unit"] == "words"
     with pytest.raises(InputError, match=r"metrics\.loops counts model tokens"):

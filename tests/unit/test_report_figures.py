@@ -20,6 +20,7 @@ from matplotlib.text import Annotation
 from harness.report import curves, figures, knob, plane, style
 from harness.report.labels import spread
 from harness.report.series import common, panels
+from harness.report.turns import turns
 from harness.results import read_sweep
 from tests import sweeps
 
@@ -37,13 +38,22 @@ def drawn(folder: Path, **how: Any) -> list[str]:
 
 def test_figures_are_there_in_both_formats(tmp_path: Path) -> None:
     stems = drawn(tmp_path, strategies=dict(list(sweeps.SIX.items())[:2]), prompts=2)
-    assert stems == ["plane", "repetition", "probability", "entropy"]
+    assert stems == [
+        "plane",
+        "perplexity",
+        "repetition",
+        "probability",
+        "example",
+        "entropy",
+        "frequency",
+        "frontier",
+    ]
     assert {path.name for path in (tmp_path / "figures").iterdir()} == {
         f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")
     }
     for stem in stems:
         image = imread(tmp_path / "figures" / f"{stem}.png")
-        assert min(image.shape[:2]) > 400
+        assert min(image.shape[:2]) > 200
         assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20  # more than an empty frame
         assert "</svg>" in (tmp_path / "figures" / f"{stem}.svg").read_text()
 
@@ -130,17 +140,24 @@ def test_repetition_is_what_a_search_finds(tokens: list[int]) -> None:
 def test_curves_end_where_few_texts_are_left() -> None:
     frame = sweeps.rows(0.5, list("abcdefgh"))
     frame = frame.assign(logprob=pd.Series([np.zeros(n) for n in (2, 2, 2, 2, 2, 2, 4, 9)]))
-    assert len(curves.along(curves.PROBABILITY, [frame])) == 4  # reached by 2 of 8
+    assert len(curves.along(curves.PROBABILITY, [frame]).x) == 4  # reached by 2 of 8
     frame = frame.assign(logprob=pd.Series([np.zeros(0)] * 8))
-    assert len(curves.along(curves.PROBABILITY, [frame])) == 0
+    assert len(curves.along(curves.PROBABILITY, [frame]).x) == 0
 
 
 def test_curves_sum_up_over_texts() -> None:
     frame = sweeps.rows(0.5, [str(i) for i in range(curves.NOISY)])
-    expected = np.median(np.exp(np.stack(list(frame["logprob"])).astype(np.float64)), axis=0)
-    np.testing.assert_allclose(curves.along(curves.PROBABILITY, [frame]), expected)
+    each = np.exp(np.stack(list(frame["logprob"])).astype(np.float64))
+    line = curves.along(curves.PROBABILITY, [frame])
+    assert line.low is not None
+    assert line.high is not None
+    assert line.x.tolist() == list(range(1, each.shape[1] + 1))
+    np.testing.assert_allclose(line.y, np.median(each, axis=0))
+    np.testing.assert_allclose([line.low, line.high], np.quantile(each, [0.25, 0.75], axis=0))
+    repeated = np.stack([curves.repeated(tokens) for tokens in frame["tokens"]])
+    np.testing.assert_allclose(curves.along(curves.REPETITION, [frame]).y, repeated.mean(axis=0))
     half = frame.iloc[: curves.NOISY // 2]
-    smooth = curves.along(curves.ENTROPY, [half])
+    smooth = curves.along(curves.ENTROPY, [half]).y
     raw = np.median(np.stack(list(half["entropy"])).astype(np.float64), axis=0)
     np.testing.assert_allclose(smooth[2:-2], np.convolve(raw, np.full(5, 0.2), "valid"))
     np.testing.assert_allclose(smooth[0], raw[:3].mean())
@@ -149,6 +166,7 @@ def test_curves_sum_up_over_texts() -> None:
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_spread_keeps_order_and_distance(wanted: list[float]) -> None:
     heights = spread(wanted, 0.1)
+    assert len(wanted) > 11 or all(-1e-9 <= height <= 1 + 1e-9 for height in heights)
     order = sorted(range(len(wanted)), key=lambda i: wanted[i])
     for below, above in pairwise(order):
         assert heights[above] - heights[below] >= 0.1 - 1e-9
@@ -198,7 +216,33 @@ def test_looks_differ_in_more_than_colour() -> None:
     ],
 )
 def test_the_knob_that_turns(tmp_path: Path, strategies: Any, found: str | None) -> None:
-    assert knob.turned(read_sweep(sweeps.sweep(tmp_path, strategies, prompts=1)).jobs) == found
+    turning = turns(read_sweep(sweeps.sweep(tmp_path, strategies, prompts=1)).jobs)
+    assert [turn.knob for turn in turning] == ([found] if found else [])
+    assert all(turn.values() == sorted(knobs[turn.knob] for _, knobs in strategies.values()) for turn in turning)
+
+
+def test_every_knob_that_turns_has_lines_of_its_own(tmp_path: Path) -> None:
+    """Temperature under two nuclei and by itself, a nucleus under three temperatures, beside what turns nothing."""
+    grid: dict[str, tuple[float, dict[str, Any]]] = {
+        f"top_p({t}, {p})": (t, {"temperature": t, "top_p": p}) for t in (0.1, 0.5, 0.9) for p in (0.5, 0.8)
+    }
+    grid |= {f"top_p(0.5, {p})": (0.5, {"temperature": 0.5, "top_p": p}) for p in (0.9, 0.99)}
+    plain: dict[str, tuple[float, dict[str, Any]]] = {
+        f"temperature({t})": (t, {"temperature": t}) for t in (0.1, 0.5, 0.9)
+    }
+    sweep = read_sweep(sweeps.sweep(tmp_path, {**sweeps.ONE, **grid, **plain}, seeds=(0, 1), prompts=1))
+    temperature, top_p = turns(sweep.jobs)
+    assert [len(line) for line in temperature.lines] == [6, 6, 6]  # three values, two seeds
+    assert [temperature.name(line) for line in temperature.lines] == [
+        "top_p top_p=0.5",
+        "top_p top_p=0.8",
+        "temperature",
+    ]
+    assert (top_p.knob, top_p.values(), len(top_p.lines)) == ("top_p", [0.5, 0.8, 0.9, 0.99], 1)
+    with style.styled():
+        figure = knob.draw(sweep.jobs, sweep.references)
+    assert figure
+    assert [axes.get_xlabel() for axes in figure.axes] == ["temperature"] * 4 + ["top_p"] * 4
 
 
 @pytest.mark.parametrize("values", [(0, 1, math.inf), (0.001, 0.1, 10, 1000), (1, 2, 3)])
@@ -217,6 +261,6 @@ def test_the_knob_is_drawn_where_it_can_be_read(tmp_path: Path, values: tuple[fl
 
 
 def test_texts_in_labels_are_no_mathematics(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "DRAWINGS", figures.DRAWINGS[:2])
+    monkeypatch.setattr(figures, "DRAWINGS", figures.DRAWINGS[:3])
     odd: dict[str, tuple[float, dict[str, Any]]] = {"$\\frac{$": (0.3, {}), "_hidden": (0.6, {}), "a\nb\x00": (0.9, {})}
-    assert drawn(tmp_path, strategies=odd, prompts=2) == ["plane", "repetition"]
+    assert drawn(tmp_path, strategies=odd, prompts=2) == ["plane", "perplexity", "repetition"]

@@ -32,7 +32,9 @@ def test_gaps_are_signed_and_marked_after_one_correction() -> None:
             job("b", score("x", 0.5, 0.0, 0.9), score("y", 20.0, None)),
         ]
     )
-    text = gaps.to_markdown(made)
+    grid = gaps.grid(made)
+    assert grid is not None
+    text = grid.to_markdown()
     rows = text.splitlines()
     assert rows[0] == "| strategy | x | y |"
     assert rows[2] == "| a | -0.100 (-0.120 to -0.080) | +12.3† (+11.3 to +13.3) |"
@@ -51,5 +53,5 @@ def test_every_gap_is_in_the_csv() -> None:
 
 def test_without_references_there_is_no_table() -> None:
     made = tabulate([job("a", score("x", 0.4, None))])
-    assert gaps.to_markdown(made) == ""
+    assert gaps.grid(made) is None
     assert len(gaps.to_csv(made).splitlines()) == 1

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -14,7 +15,9 @@ from markdown_it import MarkdownIt
 
 from harness import report
 from harness.errors import InputError
+from harness.evidence import evidence
 from harness.knobs import build
+from harness.metrics.base import mean_of
 from harness.report.markdown import compose
 from harness.report.tables import tabulate
 from harness.report.verdict import verdict
@@ -36,7 +39,7 @@ def test_write_leaves_what_the_readme_lists(tmp_path: Path) -> None:
     text = (tmp_path / "report.md").read_text()
     for link in re.findall(r"!\[[^]]*\]\(([^)]*)\)", text):
         assert (tmp_path / link).exists()
-    assert text.count("![") == len(list((tmp_path / "figures").glob("*.png"))) == 4
+    assert text.count("![") == len(list((tmp_path / "figures").glob("*.png"))) == 8
     assert (tmp_path / "table.md").read_text() in text
     readme = (Path(__file__).parents[2] / "results" / "README.md").read_text()
     assert all(f"`{name}" in readme for name in left if not name.isdigit())
@@ -162,6 +165,20 @@ def test_the_verdict_says_who_loops() -> None:
     assert "No strategy ends more than 5% of its texts in a repetition loop." in said(
         jobs[0], job("x", loops=(0, 0, 0))
     )
+
+
+def test_the_verdict_says_what_differs_from_the_baseline() -> None:
+    rng = np.random.default_rng(0)
+    jobs = []
+    for label, centre in {"a": 0.0, "b": 3.0, "c": 0.0}.items():
+        score = mean_of("x", rng.normal(centre, size=60), "high", "x|v:1")
+        basis = evidence(score, [f"p{i}" for i in range(60)])
+        assert basis is not None
+        empty = sweeps.rows(0.5, ["a text"])
+        record = ScoreRecord.of(score)
+        jobs.append(JobResult(label, Path(), {}, {}, "", empty, [record], empty, None, {"x": basis}))
+    said = verdict(Sweep(Path(), "", "", jobs, []), tabulate(jobs))
+    assert "From **a** more than chance parts **b** in 1 of 1 of the scores tested; **c** in none." in said
 
 
 def test_the_verdict_warns() -> None:

@@ -15,7 +15,9 @@ from tests import sweeps
 def test_mean_and_spread_over_seeds(tmp_path: Path) -> None:
     sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.SIX, seeds=(0, 1, 2), prompts=6))
     made = tabulate(sweep.jobs, sweep.references)
-    lines = seeds.to_markdown(sweep.jobs, made).splitlines()
+    grid = seeds.grid(sweep.jobs, made)
+    assert grid is not None
+    lines = grid.to_markdown().splitlines()
     names = [column.name for column in made.columns]
     row = dict(zip(["strategy", "seeds", *names], [c.strip() for c in lines[2].strip("|").split("|")], strict=True))
     values = [next(s.value for s in job.scores if s.name == "rep-1") for job in sweep.jobs[:3]]
@@ -26,4 +28,4 @@ def test_mean_and_spread_over_seeds(tmp_path: Path) -> None:
 
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.SIX, prompts=3))
-    assert seeds.to_markdown(sweep.jobs, tabulate(sweep.jobs, sweep.references)) == ""
+    assert seeds.grid(sweep.jobs, tabulate(sweep.jobs, sweep.references)) is None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -65,3 +67,12 @@ def test_chunks_and_what_is_kept_leave_no_trace(monkeypatch: pytest.MonkeyPatch)
         np.testing.assert_allclose(whole[0], chunked[0], rtol=1e-12)
         np.testing.assert_array_equal(whole[1], chunked[1])
     resampling._all.cache_clear()
+
+
+def test_many_items_a_cluster_take_no_more_memory() -> None:
+    items = np.random.default_rng(0).random(3000)
+    tracemalloc.start()
+    resampled_medians(items, np.repeat(np.arange(5), 600), 5, 4000, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6

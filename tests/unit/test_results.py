@@ -88,7 +88,7 @@ def test_a_sweep_comes_back_in_order_with_its_references(tmp_path: Path) -> None
     assert [len(each.frame) for each in sweep.references] == [3, 3]
     assert sweep.references[1].scores[0].name == "rep-1"
     expected = sweeps.rows(sweeps.HUMAN - 0.1, [f"Once upon a time number {i}" for i in range(3)], seed=99)
-    columns = ["prompt_id", "prompt", "text", "tokens", "logprob", "entropy", "rank", "gap"]
+    columns = ["prompt_id", "prompt", "text", "tokens", "ends", "logprob", "entropy", "rank", "gap"]
     pd.testing.assert_frame_equal(sweep.references[1].frame, expected[columns], check_dtype=False)
 
 

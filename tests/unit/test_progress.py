@@ -1,0 +1,137 @@
+"""What a person at a terminal sees while a sweep decodes, and that nobody else sees anything."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from harness import progress
+from harness.progress import Progress
+
+Clock = Callable[[float], None]
+
+
+@pytest.fixture(autouse=True)
+def _no_ci(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Sets the time that samples are shown by."""
+    now = [0.0]
+    monkeypatch.setattr("harness.progress.time.monotonic", lambda: now[0])
+    return lambda seconds: now.__setitem__(0, seconds)
+
+
+def terminal(width: int = 100, watched: bool = True) -> tuple[Console, io.StringIO]:
+    file = io.StringIO()
+    return Console(file=file, force_terminal=watched, width=width, color_system=None, legacy_windows=False), file
+
+
+def lines(file: io.StringIO) -> list[str]:
+    """What was ever on the screen, without the codes that move the cursor."""
+    return [line.rstrip() for line in re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()))]
+
+
+def last(file: io.StringIO) -> str:
+    return next(line for line in reversed(lines(file)) if "/" in line)
+
+
+def test_it_says_how_much_is_done_how_fast_and_what_is_left() -> None:
+    console, file = terminal()
+    with Progress("decoding m", 8, console) as bar:
+        for _ in range(6):
+            bar.advance(rows=4)
+        (task,) = bar._bar.tasks
+        task.start_time, task.stop_time = 0.0, 2.0
+    assert "decoding m" in last(file)
+    assert "6/8" in last(file)
+    assert "12 rows/s" in last(file)  # 24 rows in two seconds
+    assert re.search(r"0:00:02\s+left", last(file))
+
+
+def test_what_has_no_rows_has_no_rate() -> None:
+    console, file = terminal()
+    with Progress("measuring m", 3, console) as bar:
+        bar.advance()
+    assert "1/3" in last(file)
+    assert "rows/s" not in file.getvalue()
+
+
+def test_a_slow_rate_has_a_digit_more() -> None:
+    console, file = terminal()
+    with Progress("decoding m", 8, console) as bar:
+        bar.advance(rows=3)
+        (task,) = bar._bar.tasks
+        task.start_time, task.stop_time = 0.0, 2.0
+    assert "1.5 rows/s" in last(file)
+
+
+def test_a_sample_stays_for_a_while(clock: Clock) -> None:
+    console, file = terminal()
+    with Progress("decoding m", 8, console) as bar:
+        for seconds, text in ((0, "first"), (progress.SAMPLE - 1, "second"), (progress.SAMPLE, "third")):
+            clock(seconds)
+            bar.advance(label="top_p", text=text)
+            bar._bar.refresh()
+    assert "top_p  first" in lines(file)
+    assert "top_p  third" in lines(file)
+    assert "second" not in file.getvalue()
+
+
+def test_nothing_is_left_behind() -> None:
+    console, file = terminal()
+    with Progress("decoding m", 8, console) as bar:
+        bar.advance(label="top_p", text="once")
+    assert file.getvalue().endswith("\x1b[2K")  # the line is erased
+
+
+@pytest.mark.parametrize("text", ["word " * 400, "狐狸" * 200, "🦊" * 200, "a\n" * 300])
+def test_a_sample_is_one_line_of_the_terminal(text: str) -> None:
+    console, file = terminal(width=50)
+    with Progress("m", 8, console) as bar:
+        bar.advance(label="top_p", text=text)
+    shown = [line for line in lines(file) if line.startswith("top_p  ")]
+    assert {cell_len(line) <= 50 for line in shown} == {True}
+    assert all(line.endswith("…") for line in shown)
+
+
+def test_a_sample_cannot_drive_the_terminal() -> None:
+    console, file = terminal()
+    with Progress("m", 8, console) as bar:
+        bar.advance(label="[bold]x\x1b[2J", text="a\x1b]0;title\x07b\r\n\u202ec [red]d[/red] :fox: \x9b2J")
+    (sample,) = {line for line in lines(file) if "title" in line}
+    assert sample == "[bold]x⟨U+001B⟩[2J  a⟨U+001B⟩]0;title⟨U+0007⟩b↵⟨U+202E⟩c [red]d[/red] :fox: ⟨U+009B⟩2J"
+    assert "\x07" not in file.getvalue()
+    assert "\x1b]" not in file.getvalue()
+
+
+@pytest.mark.parametrize("reason", ["a pipe", "CI", "a dumb terminal"])
+def test_nobody_watches(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
+    if reason == "CI":
+        monkeypatch.setenv("CI", "true")
+    if reason == "a dumb terminal":
+        monkeypatch.setenv("TERM", "dumb")
+    console, file = terminal(watched=reason != "a pipe")
+    assert progress.quiet(console)
+    with Progress("decoding m", 8, console) as bar:
+        bar.advance(rows=4, label="top_p", text="once")
+    assert file.getvalue().strip() == ""
+
+
+def test_somebody_watches() -> None:
+    assert not progress.quiet(terminal()[0])
+
+
+def test_lines_are_said_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    progress.say("[bold]50%[/bold] :fox: 1e-3")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "[bold]50%[/bold] :fox: 1e-3\n"
