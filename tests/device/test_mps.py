@@ -24,6 +24,7 @@ from harness.models import checkpoint
 from harness.models.huggingface import HuggingFaceModel
 from harness.models.scoring import features, score_continuations
 from harness.prompts import Prompt
+from harness.strategies.base import VALUES
 
 MPS = torch.device("mps")
 
