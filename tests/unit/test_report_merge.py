@@ -111,5 +111,5 @@ def test_a_baseline_is_found_by_the_label_that_it_had(tmp_path: Path) -> None:
     assert baseline(parts, both, None) is None
     with pytest.raises(InputError, match=r"^--baseline 'top_p': .* top_p seed=1, top_p seed=2$"):
         baseline(parts, both, "top_p")
-    with pytest.raises(InputError, match=r"^--baseline 'gredy': there is no such job; did you mean 'greedy seed=0'"):
+    with pytest.raises(InputError, match=r"^--baseline 'gredy': there is no such job; allowed: greedy seed=0"):
         baseline(parts, both, "gredy")
