@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from experiments.statistics import coverage, errors, table, timing
-from experiments.statistics.pairs import APART, MOVED, SAME
+from experiments.statistics.pairs import APART, MOVED, SAME, UNEVEN
 from experiments.statistics.worlds import WORLDS
 from harness.atomic import replacing
 
 HERE = Path(__file__).resolve().parent
 INTERVALS = (30, 100, 300, 1000)  # prompts
-UNEVEN = 110  # prompts that do not make 20 equal groups
+ODD = 110  # prompts that do not make 20 equal groups
 TESTS = (20, 50, 100)
 TABLES = (50, 100)
 
@@ -40,10 +40,11 @@ def parts(sims: int, resamples: int) -> dict[str, list[Callable[[], Rows]]]:
     return {
         "coverage": [
             *(partial(coverage.of_world, world, n, sims, resamples) for world in WORLDS for n in INTERVALS),
-            *(partial(coverage.of_texts, n, sims) for n in (*INTERVALS, UNEVEN)),
+            *(partial(coverage.of_texts, n, sims) for n in (*INTERVALS, ODD)),
         ],
         "errors": [
             *(partial(errors.of_pair, pair, n, sims, resamples // 5) for pair in pairs for n in TESTS),
+            *(partial(errors.of_uneven, pair, n, sims, resamples // 5) for pair in UNEVEN for n in TESTS),
             *(partial(errors.of_texts, n, sims) for n in TESTS),
         ],
         "holm": [partial(errors.of_table, n, sims // 4, resamples) for n in TABLES],

@@ -128,8 +128,8 @@ def test_every_kind_of_strategy_gives_the_tokens_of_the_cpu(
         found.append([generations[text] for text in texts])
     assert [g.tokens for g in found[0]] == [g.tokens for g in found[1]]
     for a, b in zip(*found, strict=True):
-        # Logits near 10 come in float32 steps of 1e-6, several of which add up: a gap is a difference of two of them, and
-        # a kept mass has as its relative error the absolute one of a logit.
+        # Logits near 10 come in float32 steps of 1e-6, several of which add up: a gap is a difference of two of them,
+        # and a kept mass has as its relative error the absolute one of a logit.
         np.testing.assert_allclose(a.values, b.values, rtol=3e-5, atol=3e-5)
 
 
