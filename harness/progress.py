@@ -27,7 +27,7 @@ console = Console(stderr=True, highlight=False)
 SAMPLE = 5.0
 """Seconds that a sample text stays."""
 
-_LONGEST = 1000  # characters of a sample; no terminal is wider
+_SHORTEST, _LONGEST = 20, 1000  # characters of a sample: what ends at once says little; no terminal is wider
 
 
 def quiet(watched: Console | None = None) -> bool:
@@ -70,11 +70,13 @@ class Progress:
             count: how many.
             rows: of the batch that they took; they are shown by the second.
             label: whose the sample is.
-            text: a sample, shown on one line if the one before has been there for `SAMPLE` seconds.
+            text: a sample, shown on one line if it is not very short and the one before has been there for `SAMPLE`
+                seconds.
         """
         self._rows += rows
         self._bar.update(self._task, advance=count, rows=self._rows)
-        if text and not self._bar.disable and time.monotonic() - self._since >= SAMPLE:
+        due = not self._bar.disable and time.monotonic() - self._since >= SAMPLE
+        if due and len(text) >= _SHORTEST:
             self._since = time.monotonic()
             self._bar.sample = Text.assemble((f"{visible(label)}  ", "bold"), visible(text[:_LONGEST]), style="dim")
 

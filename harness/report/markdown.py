@@ -113,6 +113,8 @@ def _methods(table: Table) -> str:
     said = {
         "bca": "bootstrap over prompts, bias-corrected and accelerated",
         "percentile": "bootstrap over prompts, percentile",
+        "student": "Student's, over few prompts",
+        "wilson": "Wilson's, of shares of texts",
         "jackknife": "jackknife over 20 groups of prompts",
     }
     by_method: dict[str, list[str]] = {}

@@ -34,6 +34,7 @@ class Cell:
     interval: tuple[str, str] | None
     best: bool = False
     good: bool = False  # best, or not significantly worse (`harness.report.leading`)
+    loss: float = math.nan  # how far from the best there can be (`distances`); NaN: it is not ranked
     p: float = math.nan  # of there being no difference from the baseline, after Holm's correction; NaN: no test
 
     @property
@@ -126,13 +127,12 @@ def _column(name: str, scores: Sequence[ScoreRecord | None], given: Sequence[Evi
     jobs = len(given)
     differs = mixed or difference([score.signature for score in has[:jobs] if score])
     if jobs > 1 and not differs:
-        best = _best([cell for cell in cells[:jobs] if cell])
-        leads = leading([distance(score) if score else math.nan for score in has[:jobs]], has[:jobs], given, ALPHA)
+        losses = distances(has[:jobs])
+        best = _best(losses, [decimals(score.value, scale) if score else 0 for score in has[:jobs]])
+        leads = leading(losses, has[:jobs], given, ALPHA)
         for row, cell in enumerate(cells[:jobs]):
-            if cell and (cell.value, cell.score.reference) in best:
-                cells[row] = replace(cell, best=True, good=True)
-            elif cell:
-                cells[row] = replace(cell, good=leads[row])
+            if cell:
+                cells[row] = replace(cell, best=best[row], good=best[row] or leads[row], loss=losses[row])
     return Column(name, better, cells, differs)
 
 
@@ -143,23 +143,33 @@ def _cell(score: ScoreRecord, scale: float) -> Cell:
     return Cell(score, number(score.value, digits), (number(score.low, digits), number(score.high, digits)))
 
 
-def _best(cells: Sequence[Cell]) -> set[tuple[str, float | None]]:
-    """What the best cells show, and their reference: rows that show the same number are equally good."""
-    ranked = [(loss, cell) for cell in cells if not math.isnan(loss := distance(cell.score))]
-    least = min((loss for loss, _ in ranked), default=math.nan)
-    return {(cell.value, cell.score.reference) for loss, cell in ranked if loss == least}
+def _best(losses: Sequence[float], digits: Sequence[int]) -> list[bool]:
+    """Which rows have the least loss, as far as the digits of the table tell."""
+    least = min((loss for loss in losses if not math.isnan(loss)), default=math.nan)
+    return [
+        not math.isnan(loss) and number(loss, d) == number(least, d) for loss, d in zip(losses, digits, strict=True)
+    ]
 
 
-def distance(score: ScoreRecord) -> float:
-    """How far a score is from the best there can be, in its own unit: smaller is better. NaN: it cannot be ranked.
+def distances(scores: Sequence[ScoreRecord | None]) -> list[float]:
+    """How far each row is from the best there can be, in the unit of the score: smaller is better. NaN: not ranked.
 
-    Closeness to the reference is the gap at equal lengths where it was measured, else the plain absolute difference.
+    Closeness to the references is the size of the gap, measured at equal lengths, where all rows have one; else the
+    plain difference from what the references score as they are.
     """
-    if score.better == "reference" and score.gap is not None:
-        return abs(score.gap)
-    if score.better == "reference":
+    ranked = [score for score in scores if score and (score.reference is not None or score.gap is not None)]
+    by_gap = all(score.gap is not None for score in ranked)
+
+    def one(score: ScoreRecord | None) -> float:
+        if score is None:
+            return math.nan
+        if score.better != "reference":
+            return -score.value if score.better == "high" else score.value
+        if by_gap and score.gap is not None:
+            return abs(score.gap)
         return math.nan if score.reference is None else abs(score.value - score.reference)
-    return -score.value if score.better == "high" else score.value
+
+    return [one(score) for score in scores]
 
 
 def find(scores: Sequence[ScoreRecord], name: str) -> ScoreRecord | None:

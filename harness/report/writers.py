@@ -19,7 +19,8 @@ MARK = "†"
 
 def legend(table: Table, text: Callable[[str], str] = escape.markdown) -> str:
     """What the arrows, the bold print and the marks mean: one line of Markdown, or of what `text` makes of labels."""
-    said = "≈ closer to the reference is better, ↑ higher, ↓ lower"
+    by_gap = any(cell and cell.score.gap is not None for column in table.columns for cell in column.cells)
+    said = f"≈ closer to the reference{' at equal lengths' if by_gap else ''} is better, ↑ higher, ↓ lower"
     cells = [cell for column in table.columns for cell in column.cells if cell]
     if any(cell.best for cell in cells):
         said += "; in bold the best of each column"

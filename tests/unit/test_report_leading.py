@@ -13,7 +13,7 @@ from scipy import stats as scipy_stats
 from harness.evidence import Evidence, evidence
 from harness.metrics.base import Better, combined, mean_of
 from harness.report.leading import leading, worse
-from harness.report.tables import distance
+from harness.report.tables import distances
 from harness.results import ScoreRecord
 
 Row = tuple[ScoreRecord, Evidence]
@@ -36,7 +36,7 @@ def row(items: NDArray[np.float64], better: Better, references: NDArray[np.float
 
 def leads(rows: list[Row]) -> list[bool]:
     scores = [score for score, _ in rows]
-    return leading(list(map(distance, scores)), scores, [found for _, found in rows], ALPHA)
+    return leading(distances(scores), scores, [found for _, found in rows], ALPHA)
 
 
 def test_a_clear_difference_leaves_a_row_out_and_chance_does_not() -> None:

@@ -142,6 +142,27 @@ def test_what_may_not_be_ranked_is_not_tested() -> None:
     assert tabulate(other).tests == 0
 
 
+def test_the_best_leads_and_what_is_not_ranked_does_not() -> None:
+    made = comparison({"a": 0.0, "b": 0.05, "c": 3.0})
+    assert [bool(cell and cell.good) for cell in made.columns[0].cells] == [False, False, True]
+    jobs = [
+        job(label, ScoreRecord("x", value, "high", f"x|unit:{unit}|v:1"))
+        for label, value, unit in (("a", 1.0, "words"), ("b", 2.0, "model-tokens"))
+    ]
+    assert not any(cell and cell.good for cell in tabulate(jobs).columns[0].cells)
+
+
+def test_a_score_without_a_value_keeps_no_other_from_being_ranked() -> None:
+    nothing = ScoreRecord("x", math.nan, "high", "x|features:none|v:1")
+    jobs = [
+        job("a", nothing),
+        *(job(n, ScoreRecord("x", v, "high", "x|features:m|v:1")) for n, v in (("b", 1.0), ("c", 2.0))),
+    ]
+    (column,) = tabulate(jobs).columns
+    assert column.differs == ""
+    assert [bool(cell and cell.best) for cell in column.cells] == [False, False, True]
+
+
 def test_closeness_is_measured_at_equal_lengths_where_it_was() -> None:
     far = replace(record(0.5), gap=0.3)
     near = replace(record(0.9), gap=-0.1)

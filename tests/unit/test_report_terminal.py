@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from harness.report.tables import tabulate
 from harness.report.terminal import print_table
 from harness.results import read_sweep
 from tests import sweeps
@@ -63,3 +65,24 @@ def test_a_terminal_without_unicode_gets_its_table(tmp_path: Path) -> None:
     text = printed(tmp_path, {"τ=1 🦊": (0.2, {}), "b": (0.4, {})}, encoding="ascii")
     assert "perplexity ~" in text
     assert "?=1 ?" in text
+
+
+def test_what_leads_is_bold_and_said_to_be(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.SIX, prompts=2))
+    table = tabulate(sweep.jobs, sweep.references)
+    column = next(column for column in table.columns if column.name == "perplexity")
+    cells = [replace(cell, good=cell.best or row == 1) if cell else None for row, cell in enumerate(column.cells)]
+    file = io.StringIO()
+    console = Console(file=file, width=80, force_terminal=True, color_system="standard", no_color=False)
+    print_table(sweep, console=console, table=replace(table, columns=[replace(column, cells=cells)]))
+    bold = [line.split("\x1b[0m")[0] for line in file.getvalue().split("\x1b[1m")[1:]]
+    good = [cell for cell in cells if cell and cell.good]
+    assert sum(any(cell.value in each for each in bold) for cell in good) == len(good) == 2
+    assert "not significantly worse" in file.getvalue()
+
+
+def test_why_columns_are_not_ranked_is_said_once(tmp_path: Path) -> None:
+    text = printed(tmp_path, models=("s", "m"))
+    assert text.count("signatures differ in") == 1
+    assert "no score is ranked; signatures differ in model (s, m)" in text
+    assert "best" not in text

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from harness.report.tables import FIRST, MISSING, Cell, Column, Table, distance
+from harness.report.tables import FIRST, MISSING, Cell, Table
 from harness.report.writers import MARK
 
 MANY = 10
@@ -68,12 +68,12 @@ def heads(table: Table) -> list[Head]:
 def rows(table: Table) -> list[tuple[str, bool, list[Shown]]]:
     """Label, whether it is a row of references, and cells; in the table's order."""
     return [
-        (label, row >= table.jobs, [_shown(column, column.cells[row]) for column in table.columns])
+        (label, row >= table.jobs, [_shown(column.cells[row]) for column in table.columns])
         for row, label in enumerate(table.labels)
     ]
 
 
-def _shown(column: Column, cell: Cell | None) -> Shown:
+def _shown(cell: Cell | None) -> Shown:
     if cell is None:
         return Shown(MISSING, "", False, False, "", "", "", "")
     return Shown(
@@ -84,5 +84,5 @@ def _shown(column: Column, cell: Cell | None) -> Shown:
         mark=MARK if cell.marked else "",
         p="" if math.isnan(cell.p) else "< 0.0001" if cell.p < 0.0001 else f"{cell.p:.2g}",
         order=repr(cell.score.value),
-        loss="" if column.differs or math.isnan(loss := distance(cell.score)) else repr(loss),
+        loss="" if math.isnan(cell.loss) else repr(cell.loss),
     )
