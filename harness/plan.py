@@ -79,7 +79,7 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
         raise InputError(f"metrics.mauve.featurizer: one for all jobs of a sweep, not {', '.join(sorted(wanted))}")
     strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
     for node in _distinct(jobs, "report").values():
-        verify(node, "report", folder=jobs[0].sweep_folder)
+        verify(node, "report", folder=jobs[0].sweep_folder, show=None)
         choose(labels(jobs), node.get("baseline"))
     engines = {key: build(node, "engine") for key, node in _distinct(jobs, "engine").items()}
     return [

@@ -27,12 +27,13 @@ from harness.models.loading import load
 from harness.plan import Plan, command
 from harness.progress import Progress
 from harness.provenance import provenance
+from harness.report.tables import Table
 from harness.report.terminal import print_table
 from harness.results import (
     References,
+    Sweep,
     begin_job,
     items_frame,
-    read_sweep,
     write_items,
     write_provenance,
     write_references,
@@ -81,8 +82,11 @@ def execute(plans: Sequence[Plan]) -> None:
                 same = [p for p in members if p.reference == label]
                 references.append(_measure(world, same, frames, featurizer, scorer, progress))
         write_references(folder, references)
-    written: Path = build(plans[0].job.config["report"], "report", folder=folder)
-    print_table(read_sweep(folder), written, baseline=plans[0].job.config["report"].get("baseline"))
+    build(plans[0].job.config["report"], "report", folder=folder, show=_show)
+
+
+def _show(sweep: Sweep, table: Table, report: Path) -> None:
+    print_table(sweep, report, table=table)
 
 
 def _world(members: list[Plan]) -> World:

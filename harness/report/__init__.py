@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import InputError
@@ -16,6 +17,7 @@ def write(
     prompts: Count = 3,
     characters: PositiveCount = 600,
     figures: bool = True,
+    show: Callable[..., None] | None = None,
 ) -> Path:
     """Write table.csv, table.md, table.tex, gaps.csv, figures/, report.md and report.html into a sweep's folder.
 
@@ -25,6 +27,7 @@ def write(
         prompts: how many prompts report.md shows the texts of, all strategies side by side.
         characters: where it cuts a text that is longer.
         figures: False leaves the figures out.
+        show: is given the sweep, its table and the path of report.md once they are written.
 
     Returns:
         The path of report.md.
@@ -40,4 +43,7 @@ def write(
     if not sweep.jobs:
         raise InputError(f"{folder}: none of its {len(sweep.unfinished)} jobs has finished")
     table = tabulate(sweep.jobs, sweep.references, baseline)
-    return publish(sweep, table, folder, prompts=prompts, characters=characters, figures=figures)
+    written = publish(sweep, table, folder, prompts=prompts, characters=characters, figures=figures)
+    if show:
+        show(sweep, table, written)
+    return written

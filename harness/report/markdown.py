@@ -13,7 +13,7 @@ from harness.report.figures import Drawing
 from harness.report.grid import Grid
 from harness.report.tables import Table
 from harness.report.verdict import verdict
-from harness.report.writers import legend, to_markdown
+from harness.report.writers import legend, to_markdown, unranked
 from harness.results import JobResult, Sweep
 
 
@@ -95,10 +95,11 @@ def remarks(sweep: Sweep, table: Table) -> list[str]:
             for note in score.notes:
                 notes.setdefault(f"{score.name}: {note}", []).append(job.label)
     lines = [
-        f"{escape.markdown(c.name)}: not ranked, as signatures differ in {escape.markdown(c.differs)}"
-        for c in table.columns
-        if c.differs
+        f"{escape.markdown(', '.join(names))}: not ranked, as signatures differ in {escape.markdown(why)}"
+        for why, names in unranked(table).items()
     ]
+    if any(why.startswith("texts ") for why in unranked(table)):
+        lines.append("distances from the reference texts compare them all the same: they take one text per prompt")
     lines += [
         escape.markdown(note) + ("" if len(labels) == len(sweep.jobs) else f" ({escape.markdown(', '.join(labels))})")
         for note, labels in notes.items()

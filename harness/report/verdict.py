@@ -43,6 +43,8 @@ def _closest(table: Table) -> str:
         if column.better == "reference" and 0 < _ties(column) <= max(1, table.jobs / 2)  # else it tells nobody apart
     ]
     if not columns:
+        if any(c.differs and cell and cell.score.reference is not None for c in table.columns for cell in c.cells):
+            return "The rows are not ranked, as their signatures differ."
         return "No measure has a value for the reference texts, so no strategy can be called closest to them."
     wins = Counter(row for c in columns for row, cell in enumerate(c.cells) if cell and cell.best).most_common()
     named = [f"**{markdown(table.labels[row])}** on {count}" for row, count in wins[:NAMED]]

@@ -134,7 +134,7 @@ def test_temperature_zero_is_greedy_and_infinity_uniform(run: Run) -> None:
 def test_only_what_is_comparable_is_ranked(run: Run) -> None:
     code, printed = run("-m", "strategy=greedy", "max_new_tokens=4,8", "hydra.sweep.dir=n", *SMALL[::2])
     assert code == 0, printed
-    assert "not ranked, signatures differ in new (4, 8)" in printed.replace("\n", " ")
+    assert "no score is ranked; signatures differ in new (4, 8)" in printed.replace("\n", " ")
     code, printed = run("strategy=sample", "samples=3", "hydra.run.dir=s", *SMALL)
     assert code == 0, printed
     scores = {s["name"]: s for s in json.loads(Path("s/scores.json").read_text())}
