@@ -39,7 +39,7 @@ class Compression(Metric):
     without a character has no value. The unit is bytes: no tokenizer has a part in it.
 
     The interval comes from leaving out a group of prompts at a time and compressing what is left: of 5,000 texts of 128
-    words, that takes 6 to 10 seconds on two cores, and the number alone a twentieth.
+    words, that takes 6 to 13 seconds, and the number alone a twentieth.
 
     Attributes:
         compat: the number of published code instead, with its quirks and without an interval: `cshaib` is the package
