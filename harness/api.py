@@ -23,7 +23,7 @@ from harness.metrics.base import Corpus, Metric, Tools
 from harness.models.base import LanguageModel
 from harness.prompts import Prompt
 from harness.results import ScoreRecord
-from harness.scorer import Scorer, check_scorers
+from harness.scorer import Scorer, check_scorers, reads_prompts
 from harness.strategies.base import Strategy
 from harness.texts import corpus, named, reference_frame, row
 
@@ -137,6 +137,8 @@ def score(
     for metric in built:
         check_scorers({f"metrics.{type(metric).__name__.lower()}": metric})
     check_frame("generations", generations, ("strategy", *_TEXT))
+    if any(map(reads_prompts, built)) and "prompt" not in generations:
+        raise InputError("generations: a scorer reads each text after its prompt; the frame has no column prompt")
     if set(_KEYS) <= set(generations) and (again := generations.duplicated([*_KEYS])).any():
         label = generations["strategy"][again].iloc[0]
         raise InputError(
@@ -146,6 +148,8 @@ def score(
     human = None
     if references is not None:
         check_frame("references", references, _TEXT, empty=True)
+        if any(map(reads_prompts, built)) and "prompt" not in references:
+            raise InputError("references: a scorer reads each text after its prompt; the frame has no column prompt")
         human = None if references.empty else corpus(references)
     if human and (generations["strategy"] == "reference").any():
         raise InputError("generations: the label 'reference' is that of the references; give the strategy another")

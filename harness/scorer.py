@@ -29,9 +29,18 @@ def check_scorers(metrics: Mapping[str, Metric]) -> None:
     """
     for key, metric in metrics.items():
         for knob in ("scorer", "scorers"):
-            given = getattr(metric, knob, ())
-            for name in (given,) if isinstance(given, str) else given:
+            for name in _wanted(metric, knob):
                 _check(name, f"{key}.{knob}={name!r:.60}")
+
+
+def reads_prompts(metric: Metric) -> bool:
+    """Whether a model other than the generator reads each text after its prompt."""
+    return any(name != GENERATOR for knob in ("scorer", "scorers") for name in _wanted(metric, knob))
+
+
+def _wanted(metric: Metric, knob: str) -> tuple[str, ...]:
+    given = getattr(metric, knob, ())
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _check(name: str, shown: str) -> None:

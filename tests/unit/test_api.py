@@ -13,6 +13,7 @@ import pytest
 import harness
 from harness.errors import InputError
 from harness.generations import SCHEMA
+from harness.metrics.perplexity import Perplexity
 from harness.models.base import LanguageModel
 
 api: Any = harness  # as seen by those who run no type checker
@@ -248,3 +249,13 @@ def test_mistakes_are_named(model: LanguageModel, call: Callable[[Any], Any], sa
 def test_importing_harness_is_light() -> None:
     script = "import sys, harness; assert not {'torch', 'pandas', 'hydra', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("without", ["generations", "references"])
+def test_a_scorer_needs_the_prompts(frames: Frames, without: str) -> None:
+    given = dict(zip(("generations", "references"), frames, strict=True))
+    given[without] = given[without].drop(columns="prompt")
+    both = given["generations"], given["references"]
+    with pytest.raises(InputError, match=f"^{without}: a scorer reads each text after its prompt"):
+        harness.score(*both, metrics=Perplexity(scorers=("pocket-s",)))
+    assert len(harness.score(*both, metrics=Perplexity()))  # the generator has read them already
