@@ -19,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness import sweep
 from harness.configs import CONF
 from harness.errors import InputError, did_you_mean
+from harness.exits import exits
 
 TELLING = ("strategy.", "seed=", "model=", "model.", "samples=")
 
@@ -64,7 +65,7 @@ def main() -> None:
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     # Hydra's own documentation writes +experiment=…, for configs without the group; this one has it.
     sys.argv[1:] = [a.removeprefix("+") if a.startswith("+experiment=") else a for a in sys.argv[1:]]
-    try:
+    with exits():
         try:
             compose()
         except InputError:
@@ -77,12 +78,6 @@ def main() -> None:
                 raise InputError(f"the folder {error.filename} cannot be made: {error.strerror}") from None
             raise
         sweep.run()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 if __name__ == "__main__":

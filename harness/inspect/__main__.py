@@ -8,20 +8,14 @@ import sys
 # Before torch is imported: spinning threads make small shared machines up to 80 times slower at times.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from harness.errors import InputError
+from harness.exits import exits
 from harness.inspect.command import Asked, parse
 
 
 def main() -> None:
     """Look at one step; exit with 1 and one sentence for a mistake, with 130 if interrupted."""
-    try:
+    with exits():
         show(parse(sys.argv[1:]))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 def show(asked: Asked) -> None:

@@ -5,19 +5,14 @@ from __future__ import annotations
 import sys
 
 from harness.errors import InputError
+from harness.exits import exits
 from harness.report.command import Asked, parse
 
 
 def main() -> None:
     """Report; exit with 1 and one sentence for a mistake, with 130 if interrupted."""
-    try:
+    with exits():
         report(parse(sys.argv[1:]))
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 def report(asked: Asked) -> None:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from harness.configs import options
 from harness.errors import InputError, did_you_mean
+from harness.exits import exits
 from harness.scoring.choice import usual
 
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -62,17 +63,11 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Score files; exit with 1 and one sentence for a mistake, with 130 if interrupted."""
-    try:
+    with exits():
         given = parse(sys.argv[1:] if arguments is None else arguments)
         from harness.scoring.run import run
 
         run(given)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
