@@ -71,7 +71,7 @@ class ScoreRecord:
     signature: str
     low: float | None = None  # the interval, where one was made
     high: float | None = None
-    method: str | None = None  # how it was made, as `harness.stats` says it: bca, percentile, jackknife
+    method: str | None = None  # how it was made, as `harness.stats` says it: bca, wilson, jackknife
     notes: tuple[str, ...] = ()
     reference: float | None = None  # the same score of the reference texts; None: they have none
     # How far it is from the references, where both are measured on as many texts of the same lengths (`harness.gap`),
