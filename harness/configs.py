@@ -10,6 +10,8 @@ from harness.errors import InputError, did_you_mean
 _HERE = Path(__file__).resolve().parent
 CONF = next(d for d in (_HERE / "conf", _HERE.parent / "conf") if d.is_dir())
 """`conf/`: inside the package in a wheel, beside it in a checkout."""
+EXPERIMENTS = CONF.with_name("experiments")
+"""`experiments/`: in a wheel the templates of answers alone."""
 
 
 def options(group: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises."""
+"""What ends a command with one sentence: a user's mistake, or a check that does not hold."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ class InputError(ValueError):
 
     The command line prints it without a traceback and exits with 1.
     """
+
+
+class ChecksFailed(Exception):
+    """What an experiment checks does not hold. Everything is written; the command exits with 1."""
 
 
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:

@@ -81,6 +81,11 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     for node in _distinct(jobs, "report").values():
         verify(node, "report", folder=jobs[0].sweep_folder, show=None)
         choose(labels(jobs), node.get("baseline"))
+    studies = [job.config["study"] for job in jobs if job.config.get("study") is not None]
+    if len({key_of(study) for study in studies}) > 1:
+        raise InputError("study: one for all jobs of a sweep; run the experiment once for each")
+    for study in studies[:1]:
+        verify(study, "study", setting=None)
     engines = {key: build(node, "engine") for key, node in _distinct(jobs, "engine").items()}
     return [
         Plan(
@@ -111,8 +116,8 @@ def _distinct(jobs: Sequence[Job], group: str) -> dict[str, Any]:
 def _check_settings(config: Mapping[str, Any]) -> None:
     names = ("seed", "samples", "max_new_tokens", "name")
     for key, value in config.items():
-        if key not in (*GROUPS, *names):
-            raise InputError(f"unknown key {key}={value!r}: {did_you_mean(key, (*GROUPS, *names))}")
+        if key not in (*GROUPS, *names, "study"):
+            raise InputError(f"unknown key {key}={value!r}: {did_you_mean(key, (*GROUPS, *names, 'study'))}")
     for key in (*GROUPS, *names):
         if key not in config:
             raise InputError(f"the config has no {key}")

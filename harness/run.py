@@ -83,6 +83,10 @@ def execute(plans: Sequence[Plan]) -> None:
                 references.append(_measure(world, same, frames, featurizer, scorer, progress))
         write_references(folder, references)
     build(plans[0].job.config["report"], "report", folder=folder, show=_show)
+    if study := plans[0].job.config.get("study"):
+        from harness.studies.answers import answer
+
+        print(f"answers: {answer(study, folder)}")
 
 
 def _show(sweep: Sweep, table: Table, report: Path) -> None:

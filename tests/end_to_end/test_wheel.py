@@ -46,7 +46,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_is_the_package_and_its_conf(wheel: Path) -> None:
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert names == files("harness") | {f"harness/{name}" for name in files("conf")}
+    beside = files("conf") | {name for name in files("experiments") if name.endswith("/answers.md.j2")}
+    assert names == files("harness") | {f"harness/{name}" for name in beside}
     assert {"harness/py.typed", "harness/conf/config.yaml"} <= names
     assert any(name.endswith(".safetensors") for name in names), "no embedded model"
 

@@ -1,0 +1,1 @@
+"""Studies: what an experiment asks beyond its sweep, and answers in answers.md. One file per experiment."""
