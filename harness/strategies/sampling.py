@@ -12,6 +12,7 @@ from harness.knobs import Count, Positive, Share, Temperature, checked
 from harness.nodes import Nodes
 from harness.sampler import draw
 from harness.strategies.base import Step, Strategy, View
+from harness.strategies.order import Order, ordered
 from harness.transforms import Chain, Transform, chain
 
 
@@ -57,21 +58,30 @@ def greedy(*, repetition_penalty: Positive = 1.0) -> Greedy:
 
 @checked
 def sample(
-    *, repetition_penalty: Positive = 1.0, temperature: Temperature = 1.0, top_k: Count = 0, top_p: Share = 1.0
+    *,
+    repetition_penalty: Positive = 1.0,
+    temperature: Temperature = 1.0,
+    top_k: Count = 0,
+    top_p: Share = 1.0,
+    order: Order = "transformers",
 ) -> Sampling:
-    """Ancestral sampling after the usual chain of transforms, in the order of the arguments (and of transformers).
+    """Ancestral sampling after a chain of transforms.
 
     Args:
         repetition_penalty: 1 is off (Keskar et al., 2019).
         temperature: 0 is greedy, inf uniform over what is still possible; both exact (Ackley et al., 1985).
         top_k: keep the k likeliest tokens; 0 is off (Fan et al., 2018).
         top_p: keep the smallest likeliest set whose probability reaches p; 1 is off (Holtzman et al., 2020).
+        order: of the transforms: transformers, llama.cpp (temperature last), or a list of the names above
+            (`harness.strategies.order`).
+
+    Raises:
+        InputError: the order names what there is not, or leaves out what is on.
     """
-    return Sampling(
-        chain(
-            transforms.repetition_penalty(repetition_penalty),
-            transforms.temperature(temperature),
-            transforms.top_k(top_k),
-            transforms.top_p(top_p),
-        )
-    )
+    stages = {
+        "repetition_penalty": transforms.repetition_penalty(repetition_penalty),
+        "temperature": transforms.temperature(temperature),
+        "top_k": transforms.top_k(top_k),
+        "top_p": transforms.top_p(top_p),
+    }
+    return Sampling(ordered(stages, order))
