@@ -27,10 +27,10 @@ def write(
         prompts: how many prompts report.md shows the texts of, all strategies side by side.
         characters: where it cuts a text that is longer.
         figures: False leaves the figures out.
-        show: is given the sweep, its table and the path of report.md once they are written.
+        show: is given the sweep, its table and the path of report.html once they are written.
 
     Returns:
-        The path of report.md.
+        The path of report.html.
 
     Raises:
         InputError: there is no finished job, or none of the label `baseline`, or a file cannot be read.

@@ -32,7 +32,7 @@ class _Set:
 
     def _reader(self) -> list[str | None]:
         fields = parse(self.job.signature) if self.job else {}
-        return [fields.get(name) for name in ("model", "dtype", "packed")]
+        return [fields.get(name) for name in ("model", "dtype", "packed", "backend")]
 
 
 def merge(sweeps: Sequence[Sweep], folder: Path, command: str) -> Sweep:

@@ -25,13 +25,12 @@ def publish(
         figures: False leaves the figures out.
 
     Returns:
-        The path of report.md.
+        The path of report.html.
     """
     for kind, to in (("csv", writers.to_csv), ("md", writers.to_markdown), ("tex", writers.to_latex)):
         write_text(folder / f"table.{kind}", to(table))
     write_text(folder / "gaps.csv", gaps.to_csv(table))
     drawn = drawing.write(folder / "figures", sweep.jobs, sweep.references) if figures else []
-    report = folder / "report.md"
-    write_text(report, markdown.compose(sweep, table, drawn, prompts, characters))
+    write_text(folder / "report.md", markdown.compose(sweep, table, drawn, prompts, characters))
     write_text(folder / "report.html", page.compose(sweep, table, drawn, folder / "figures"))
-    return report
+    return folder / "report.html"

@@ -95,7 +95,7 @@ def test_one_sweep_is_reported_where_it_lies(report: Report) -> None:
     folder = some("a", "greedy", "top_p")
     code, out, err = report(folder)
     assert (code, err) == (0, "")
-    assert out.endswith("report: a/report.md\n")
+    assert out.endswith("report: a/report.html\n")
     assert {path.name for path in Path("a").iterdir()} >= FILES
     written = {name: (Path("a") / name).read_bytes() for name in ("table.csv", "report.md")}
     write(Path("a"))  # what a run calls
@@ -126,7 +126,7 @@ def test_sweeps_of_two_days_make_one_comparison(report: Report) -> None:
     assert {path.name for path in Path("both").iterdir()} >= FILES
     assert list(rows("both")) == ["greedy", "top_p", "beam(num_beams=8)", "reference"]
     assert "† differs from top_p" in out
-    before = rows(report(first)[1].split("report: ")[1].strip().removesuffix("/report.md"))
+    before = rows(report(first)[1].split("report: ")[1].strip().removesuffix("/report.html"))
     for label in ("greedy", "top_p", "reference"):
         assert {k: v for k, v in rows("both")[label].items() if not k.endswith(" p")} == {
             k: v for k, v in before[label].items() if not k.endswith(" p")
@@ -140,7 +140,7 @@ def test_without_out_the_report_of_several_lies_beside_the_runs(report: Report) 
     (made,) = Path("results").iterdir()
     assert code == 0
     assert made.name.endswith("_report")
-    assert out.endswith(f"report: {made}/report.md\n")
+    assert out.endswith(f"report: {made}/report.html\n")
 
 
 def test_what_may_not_be_compared_is_named_and_ends_in_1(report: Report) -> None:

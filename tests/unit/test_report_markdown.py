@@ -33,7 +33,7 @@ def read(folder: Path) -> Sweep:
 
 def test_write_leaves_what_the_readme_lists(tmp_path: Path) -> None:
     sweeps.sweep(tmp_path, sweeps.ONE, prompts=2)
-    assert report.write(tmp_path, prompts=1) == tmp_path / "report.md"
+    assert report.write(tmp_path, prompts=1) == tmp_path / "report.html"
     left = {path.name for path in tmp_path.iterdir()}
     assert {"table.csv", "table.md", "table.tex", "figures", "report.md"} <= left
     text = (tmp_path / "report.md").read_text()
@@ -54,7 +54,7 @@ def test_without_figures_nothing_is_drawn(tmp_path: Path) -> None:
 def test_the_yaml_builds_it(tmp_path: Path) -> None:
     sweeps.sweep(tmp_path, sweeps.ONE, prompts=1)
     node = yaml.safe_load((Path(__file__).parents[2] / "conf" / "report" / "default.yaml").read_text())
-    assert build(node | {"figures": False}, "report", folder=tmp_path) == tmp_path / "report.md"
+    assert build(node | {"figures": False}, "report", folder=tmp_path) == tmp_path / "report.html"
     with pytest.raises(InputError, match=r"report\.prompts"):
         build(node | {"prompts": -1}, "report", folder=tmp_path)
 
