@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import groupby, pairwise
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -21,9 +21,21 @@ from harness.nodes import Nodes
 from harness.packing import Queue
 from harness.requests import Generation, Request, check_room
 
-__all__ = ["Engine", "Generation", "Request", "check_room", "decode", "fast"]
+__all__ = ["Engine", "Generation", "Request", "Watch", "check_room", "decode", "fast"]
 
-Engine = Callable[[LanguageModel, Sequence[Request]], Iterator[Generation]]
+Watch = Callable[[float, int], None]
+"""Told after every step: how many rows have been decoded of those that run, each counted as the share of its steps that
+it has made; and how many steps there are left at most, as requests may end early."""
+
+
+class Engine(Protocol):
+    """Decodes all requests; generations come as they end, in any order."""
+
+    def __call__(
+        self, model: LanguageModel, requests: Sequence[Request], *, watch: Watch | None = None
+    ) -> Iterator[Generation]:
+        """See `decode`."""
+
 
 MaxRows = PositiveCount | Literal["auto"]
 
@@ -45,6 +57,7 @@ def decode(
     max_rows: MaxRows = "auto",
     merge: bool = True,
     refill: bool = True,
+    watch: Watch | None = None,
 ) -> Iterator[Generation]:
     """Decode all requests, yielding each generation as it ends; not in the order of the requests.
 
@@ -58,6 +71,7 @@ def decode(
             free memory, and no more than pay (`harness.memory.rows_that_fit`).
         merge: rows with the same prompt and the same tokens so far share one row of the cache and one forward pass.
         refill: requests that wait take the rows of those that end; if not, a batch runs until its last row ends.
+        watch: see `Watch`.
 
     Raises:
         InputError: a prompt leaves no room in the model's context, raised before anything is decoded; or memory does
@@ -66,7 +80,9 @@ def decode(
     check_room(model, requests)
     queue = Queue(requests)
     if max_rows == "auto":
-        rows = rows_that_fit(model, max((len(r.tokens) + r.limit(model.context) for r in requests), default=1))
+        longest = max((len(r.tokens) + r.limit(model.context) for r in requests), default=1)
+        beside = [c.model for s in dict.fromkeys(r.strategy for r in requests) if (c := s.companion(model))]
+        rows = rows_that_fit(model, longest, beside)
     else:
         rows = max_rows
     batch = Batch(model, merge=merge, refill=refill)
@@ -84,6 +100,8 @@ def decode(
         else:
             ended, batch.ended = batch.ended, []
             yield from ended
+            if watch is not None:
+                watch(batch.done, batch.left + queue.steps(rows, model.context))
             continue
         logging.getLogger(__name__).warning("out of memory with %d rows; going on with %d", tried, rows)
         batch = Batch(model, merge=merge, refill=refill)  # first, so that the old one's memory is free
@@ -118,6 +136,16 @@ class Batch:
     def requests(self) -> list[Request]:
         """The running requests."""
         return [r for g in self.groups for r in g.requests] + self.starting
+
+    @property
+    def done(self) -> float:
+        """How many rows have been decoded, each counted as the share of its steps that it has made."""
+        return sum(g.rows * g.step / (g.step + g.left) for g in self.groups)
+
+    @property
+    def left(self) -> int:
+        """How many more steps the running requests take at most."""
+        return max((g.left for g in self.groups), default=0)
 
     @torch.inference_mode()
     def step(self, queue: Queue, max_rows: int) -> None:

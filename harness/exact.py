@@ -17,10 +17,11 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from harness.engine import Engine, decode
+from harness.engine import Engine, Watch, decode
 from harness.errors import InputError
 from harness.knobs import PositiveCount, checked
 from harness.models.base import Cache, LanguageModel, Output
+from harness.packing import Queue
 from harness.requests import Generation, Request, check_room
 
 BUCKET = 32
@@ -33,7 +34,9 @@ def exact(max_rows: PositiveCount = 64) -> Engine:
     return partial(decode_exactly, max_rows=max_rows)
 
 
-def decode_exactly(model: LanguageModel, requests: Sequence[Request], *, max_rows: int = 64) -> Iterator[Generation]:
+def decode_exactly(
+    model: LanguageModel, requests: Sequence[Request], *, max_rows: int = 64, watch: Watch | None = None
+) -> Iterator[Generation]:
     """Decode all requests as `harness.engine.decode` does, with the same bits in any company.
 
     That is: the tokens, values and scores of a request depend on the model, the request, `max_rows`, the number of
@@ -43,6 +46,7 @@ def decode_exactly(model: LanguageModel, requests: Sequence[Request], *, max_row
         model: any causal language model.
         requests: of any strategies, seeds and lengths, together.
         max_rows: the rows of every forward pass after the prompts. It is part of what the bits depend on.
+        watch: see `harness.engine.Watch`.
 
     Raises:
         InputError: a prompt leaves no room in the model's context, or a strategy needs more rows than there are; raised
@@ -55,8 +59,16 @@ def decode_exactly(model: LanguageModel, requests: Sequence[Request], *, max_row
                 f"engine.max_rows={max_rows}: {type(r.strategy).__name__} needs {r.strategy.width} rows for one request"
             )
     tiles = cast(LanguageModel, Tiles(model, max_rows))
-    for _, same in groupby(sorted(requests, key=_bucket), key=_bucket):
-        yield from decode(tiles, list(same), max_rows=max_rows, refill=False)
+    buckets = [list(same) for _, same in groupby(sorted(requests, key=_bucket), key=_bucket)]
+    later = sum(Queue(bucket).steps(max_rows, model.context) for bucket in buckets)
+    for bucket in buckets:
+        later -= Queue(bucket).steps(max_rows, model.context)
+        yield from decode(tiles, bucket, max_rows=max_rows, refill=False, watch=watch and partial(_told, watch, later))
+
+
+def _told(watch: Watch, later: int, done: float, left: int) -> None:
+    """Tell of one bucket's steps as a part of all."""
+    watch(done, left + later)
 
 
 def _bucket(request: Request) -> int:
@@ -72,6 +84,10 @@ class Tiles:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
+
+    def alike(self, other: LanguageModel) -> LanguageModel:
+        """Another model in tiles of the same size."""
+        return other if isinstance(other, Tiles) else cast(LanguageModel, Tiles(other, self.rows))
 
     def prefill(
         self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from harness.companion import Company
 from harness.draws import uniforms
 from harness.models.base import LanguageModel
 from harness.nodes import Nodes
@@ -30,6 +31,7 @@ class Group:
     values: Tensor  # [rows, step, len(VALUES)]
     draws: Tensor  # [rows, steps]
     node: Tensor  # [rows] which node of the cache each row stands at
+    company: Company | None = None
     step: int = 0
 
     @staticmethod
@@ -49,6 +51,12 @@ class Group:
         node = prompt.repeat_interleave(strategy.width)
         limits = [r.limit(model.context) for r in requests]
         steps = max(limits) + strategy.lag
+        company = None
+        if companion := strategy.companion(model):
+            alike = getattr(model, "alike", lambda other: other)  # an engine's model may wrap the strategy's own
+            company = Company.start(
+                replace(companion, model=alike(companion.model)), [r.tokens for r in requests], strategy.width
+            )
         draws = [uniforms(r.seed, r.prompt.id, r.sample, steps, w) for r in requests for w in range(strategy.width)]
         return Group(
             strategy,
@@ -59,12 +67,18 @@ class Group:
             torch.empty(len(node), 0, len(VALUES), device=model.device),
             torch.from_numpy(np.stack(draws)).to(model.device),
             node,
+            company,
         )
 
     @property
     def rows(self) -> int:
         """How many rows it owns."""
         return len(self.requests) * self.strategy.width
+
+    @property
+    def left(self) -> int:
+        """How many more steps it takes at most."""
+        return self.draws.shape[1] - self.step
 
     def advance(self, nodes: Nodes, hidden: Tensor | None, eos: frozenset[int]) -> Tensor:
         """Let the strategy choose, and move the rows accordingly.
@@ -77,6 +91,8 @@ class Group:
         Returns:
             [requests] bool: which are over.
         """
+        if self.company is not None and self.step:
+            self.company.read(self.history[:, -1])
         view = View(
             nodes,
             self.node,
@@ -87,11 +103,14 @@ class Group:
             self.step,
             eos,
             self.limits,
+            None if self.company is None else self.company.logits,
         )
         move, self.state = self.strategy.step(view, self.state)
         if move.parents is not None:
             self.node, self.history = self.node[move.parents], self.history[move.parents]
             self.values = self.values[move.parents]
+            if self.company is not None:
+                self.company.follow(move.parents)
         now = token_values(nodes, self.node, move.tokens, move.logprobs, move.kept, move.kept_mass)
         self.history = torch.cat([self.history, move.tokens[:, None]], 1)
         self.values = torch.cat([self.values, now[:, None]], 1)
@@ -124,6 +143,8 @@ class Group:
         self.limits, self.state = self.limits[left], _keep(self.state, left)
         self.history, self.values = self.history[rows_left], self.values[rows_left]
         self.draws, self.node = self.draws[rows_left], self.node[rows_left]
+        if self.company is not None and len(rows_left):
+            self.company.follow(rows_left)
         self.requests = [r for r, e in zip(self.requests, over, strict=True) if not e]
         return ended
 

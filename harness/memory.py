@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,9 +31,15 @@ LOGITS = 24
 """Bytes for each logit of a row: in float32 from the model, and what the sampler makes of them, partly in float64."""
 
 
-def rows_that_fit(model: LanguageModel, columns: int) -> int:
-    """How many rows of at most `columns` tokens the free memory holds; at least 1, and no more than pay."""
-    row = (columns + SLACK) * model.token_bytes + model.vocab * LOGITS
+def rows_that_fit(model: LanguageModel, columns: int, companions: Iterable[LanguageModel] = ()) -> int:
+    """How many rows of at most `columns` tokens the free memory holds; at least 1, and no more than pay.
+
+    Args:
+        model: that reads every row.
+        columns: of the longest text.
+        companions: that read rows of some strategies too; counted as if it were all rows.
+    """
+    row = sum((columns + SLACK) * each.token_bytes + each.vocab * LOGITS for each in (model, *companions))
     return max(1, min(MOST.get(model.device.type, MOST["cuda"]), int(SHARE * free(model.device)) // row))
 
 

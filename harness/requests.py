@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,11 +44,15 @@ class Generation:
     score: float | None  # what a search ranked its hypotheses by
 
 
-def check_room(model: LanguageModel, requests: Iterable[Request]) -> None:
-    """Raise InputError for a prompt that leaves no room in the model's context."""
+def check_room(model: LanguageModel, requests: Collection[Request]) -> None:
+    """Raise InputError for a prompt that leaves no room in the model's context, or a strategy's companion's."""
     for r in requests:
         if model.context is not None and len(r.tokens) >= model.context:
             raise InputError(
                 f"prompt {r.prompt.id} ({r.prompt.text[:40]!r}) has {len(r.tokens)} tokens; "
                 f"{model.name} has a context of {model.context}, which leaves no room for a continuation"
             )
+    beside = {s: s.companion(model) for s in dict.fromkeys(r.strategy for r in requests)}
+    for r in requests:
+        if companion := beside[r.strategy]:
+            companion.check_room(r.tokens, r.limit(model.context))

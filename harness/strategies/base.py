@@ -10,11 +10,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from torch import Tensor
 
 from harness.nodes import Nodes
+
+if TYPE_CHECKING:
+    from harness.companion import Companion
+    from harness.models.base import LanguageModel
 
 S = TypeVar("S")
 
@@ -53,6 +57,7 @@ class View:
     step: int  # tokens generated so far
     eos: frozenset[int]
     limit: Tensor  # [requests] int64: the most tokens that each continuation may have
+    other: Tensor | None = None  # [rows, ...] logits of the strategy's companion for the same rows; None: it has none
 
     @cached_property
     def logits(self) -> Tensor:
@@ -92,6 +97,16 @@ class Strategy(ABC, Generic[S]):
     lag: ClassVar[int] = 0  # steps until a token in a row is final (contrastive search: 1)
     stochastic: ClassVar[bool] = False  # False: seeds and samples collapse to one request
     needs_hidden: ClassVar[bool] = False
+
+    def companion(self, model: LanguageModel) -> Companion | None:
+        """Who reads every row's text beside the model, for `View.other`. Default: nobody.
+
+        It is asked for more than once, and has to give the same loaded model each time.
+
+        Raises:
+            InputError: there is no such reader, or it cannot read what the model writes.
+        """
+        return None
 
     def start(self, prefill: Prefill) -> S:
         """The state before the first step. Default: None, no state."""
