@@ -37,6 +37,7 @@ def job_signature(
     dtype: str,
     packed: bool,
     engine: str,
+    backend: str = "torch",
 ) -> str:
     """The signature of a job: what fixes its texts.
 
@@ -50,7 +51,9 @@ def job_signature(
         dtype: of the model.
         packed: whether the model has the layers for CPUs.
         engine: of the decoding, with its knobs if they can move a bit.
+        backend: what runs the network; it is a field where it is not torch.
     """
+    other = {} if backend == "torch" else {"backend": backend}
     return sign(
         "job",
         model=model,
@@ -61,6 +64,7 @@ def job_signature(
         strategy=strategy,
         dtype=dtype,
         packed=packed,
+        **other,
         engine=engine,
     )
 

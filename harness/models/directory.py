@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def check(path: Path, shown: str) -> None:
     """
     if not path.is_dir():
         raise InputError(f"{shown}: {'is a file, not a directory' if path.exists() else 'there is no such directory'}")
-    config = _json(path / "config.json", shown)
+    if not (path / "config.json").exists() and (path / "hparams.json").exists():
+        raise InputError(f"{shown}: the directory holds OpenAI's own files; set model=openai model.path={path}")
+    config = json_object(path / "config.json", shown)
     if config.get("is_encoder_decoder"):
         raise InputError(
             f"{shown}: config.json describes an encoder-decoder; only causal language models can be decoded"
@@ -53,7 +56,7 @@ def weights(path: Path, shown: str) -> list[Path]:
     if (path / SINGLE).is_file():
         return [path / SINGLE]
     if (path / INDEX).is_file():
-        names = _json(path / INDEX, shown).get("weight_map")
+        names = json_object(path / INDEX, shown).get("weight_map")
         if not isinstance(names, dict) or not names:
             raise InputError(f"{shown}: {INDEX} names no shards")
         files = [path / name for name in sorted(set(names.values()))]
@@ -72,21 +75,31 @@ def weights(path: Path, shown: str) -> list[Path]:
 def fingerprint(path: Path) -> str:
     """What fixes the model: the commit of a hub snapshot, else a hash of its files.
 
-    The hash is blake2b (128 bits) over the names and contents of the weights, config.json, generation_config.json (it
-    holds the eos) and the tokenizer files. It reads every weight once, at about a gigabyte a second.
+    The hash is over the names and contents of the weights, config.json, generation_config.json (it holds the eos) and
+    the tokenizer files. It reads every weight once, at about a gigabyte a second.
     """
     if path.parent.name == "snapshots" and _COMMIT.fullmatch(path.name):
         return path.name
     names = ["config.json", "generation_config.json", *sorted(TOKENIZER_FILES)]
+    return content_hash([*(path / name for name in names if (path / name).is_file()), *weights(path, str(path))])
+
+
+def content_hash(files: Iterable[Path]) -> str:
+    """blake2b, of 128 bits, over the names and contents of files."""
     total = hashlib.blake2b(digest_size=16)
-    for file in [*(path / name for name in names if (path / name).is_file()), *weights(path, str(path))]:
+    for file in files:
         with file.open("rb") as stream:
             content = hashlib.file_digest(stream, hashlib.blake2b)
         total.update(file.name.encode() + b"\0" + content.digest())
     return total.hexdigest()
 
 
-def _json(file: Path, shown: str) -> dict[str, Any]:
+def json_object(file: Path, shown: str) -> dict[str, Any]:
+    """What a file of the directory called `shown` holds.
+
+    Raises:
+        InputError: it is not there, not to be read, or holds something else.
+    """
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.errors import InputError
 from harness.models.base import Cache, Output
 from harness.models.cache import KeyValueCache, check_past, token_bytes
-from harness.models.text import Text
+from harness.models.text import Text, check_vocabulary
 
 CHUNK = 2048  # tokens of one forward pass of a prefill, padding included
 
@@ -46,11 +46,9 @@ class HuggingFaceModel:
         head = network.get_output_embeddings()
         self.vocab: int = config.vocab_size if head is None else head.weight.shape[0]
         self.context: int | None = getattr(config, "max_position_embeddings", None)
-        self.eos = _ids(*(getattr(x, "eos_token_id", None) for x in (network.generation_config, config, tokenizer)))
+        self.eos = eos_of(network.generation_config, config, tokenizer)
         self._accepts = frozenset(inspect.signature(network.forward).parameters)
-        largest = max(tokenizer.get_vocab().values(), default=-1)
-        if largest >= self.vocab:
-            raise InputError(f"{name}: the tokenizer has token {largest}, the model only the logits of {self.vocab}")
+        check_vocabulary(tokenizer, self.vocab, name)
 
     @cached_property
     def token_bytes(self) -> int:
@@ -84,7 +82,7 @@ class HuggingFaceModel:
         Raises:
             InputError: a prompt has no tokens, or more than the context; the model keeps no keys and values.
         """
-        longest = self._longest(prompts)
+        longest = longest_of(prompts, self.name, self.context)
         # With `least`, one column more, which no prompt reaches: transformers leaves out a mask that masks nothing,
         # and attention without one rounds in another way.
         columns = max(longest, least) + 1 if least else longest
@@ -157,7 +155,7 @@ class HuggingFaceModel:
         Raises:
             InputError: a sequence has no tokens, or more than the context.
         """
-        longest = self._longest(sequences)
+        longest = longest_of(sequences, self.name, self.context)
         tokens = self._tensor([[*s] + [0] * (longest - len(s)) for s in sequences])
         place = torch.arange(longest, device=self._network_device).expand(tokens.shape)
         rows = self._tensor([row for row, at in enumerate(wanted) for _ in at])
@@ -198,14 +196,6 @@ class HuggingFaceModel:
             hook.remove()
         return out, self._real(states[0])
 
-    def _longest(self, sequences: Sequence[Sequence[int]]) -> int:
-        if not sequences or not all(map(len, sequences)):
-            raise InputError(f"{self.name}: needs at least one token to start from")
-        longest = max(map(len, sequences))
-        if self.context is not None and longest > self.context:
-            raise InputError(f"{self.name}: has a context of {self.context} tokens; a text has {longest}")
-        return longest
-
     def _tensor(self, values: list[Any]) -> Tensor:
         return torch.tensor(values, dtype=torch.long, device=self._network_device)
 
@@ -218,9 +208,24 @@ def _cat(parts: list[Tensor], dim: int) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
-def _ids(*choices: int | list[int] | None) -> frozenset[int]:
-    """The first of the choices that is set."""
-    for ids in choices:
+def longest_of(sequences: Sequence[Sequence[int]], name: str, context: int | None) -> int:
+    """How many tokens the longest sequence has.
+
+    Raises:
+        InputError: there are none, one of them has none, or more than the context of the model of that name.
+    """
+    if not sequences or not all(map(len, sequences)):
+        raise InputError(f"{name}: needs at least one token to start from")
+    longest = max(map(len, sequences))
+    if context is not None and longest > context:
+        raise InputError(f"{name}: has a context of {context} tokens; a text has {longest}")
+    return longest
+
+
+def eos_of(*holders: Any) -> frozenset[int]:
+    """The eos tokens of the first of a generation config, a config, a tokenizer that names any."""
+    for holder in holders:
+        ids: int | list[int] | None = getattr(holder, "eos_token_id", None)
         if ids is not None:
             return frozenset([ids] if isinstance(ids, int) else ids)
     return frozenset()

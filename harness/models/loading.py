@@ -13,12 +13,13 @@ from pydantic import Field
 
 from harness.errors import InputError
 from harness.knobs import build, checked, import_path, verify
-from harness.models import directory, hub
+from harness.models import directory, gpt2_files, hub
 from harness.models.base import LanguageModel
 
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
 Dtype = Literal["auto", "float32", "float64", "bfloat16", "float16"]
 DeviceMap = str | dict[str, Any] | None
+Backend = Literal["torch", "numpy"]
 
 _REPO_ID = re.compile(r"(\w[\w.-]*/)?\w[\w.-]*")
 
@@ -81,11 +82,12 @@ def locate(
     dtype: Dtype = "auto",
     device_map: DeviceMap = None,
     packed: bool = True,
+    backend: Backend = "torch",
 ) -> Found:
     """Where the model of these arguments of `hf` is: a directory, the cache, or the hub, which is asked briefly.
 
     Raises:
-        InputError: there is no such model, it is not whole, or the hub cannot be reached.
+        InputError: there is no such model, it is not whole, the hub cannot be reached, or the backend cannot run it.
     """
     if not name or name == "???":
         raise InputError(
@@ -95,6 +97,15 @@ def locate(
         raise InputError(f"model.device={device!r}: cannot be set together with model.device_map={device_map!r}")
     if device_map is not None and find_spec("accelerate") is None:
         raise InputError(f"model.device_map={device_map!r}: needs accelerate; pip install accelerate")
+    if backend == "numpy":
+        gpt2_files.supported(dtype, device, device_map)
+    found = _find(name, revision)
+    if backend == "numpy" and found.path is not None:
+        gpt2_files.check(found.path, found.shown)
+    return found
+
+
+def _find(name: str, revision: str | None) -> Found:
     shown = f"model.name={name!r}"
     path = Path(name).expanduser()
     if path.exists() or not _REPO_ID.fullmatch(name):
@@ -118,6 +129,7 @@ def hf(
     dtype: Dtype = "auto",
     device_map: DeviceMap = None,
     packed: bool = True,
+    backend: Backend = "torch",
 ) -> LanguageModel:
     """Any causal language model of transformers with safetensors weights; no code from the hub is run.
 
@@ -133,11 +145,13 @@ def hf(
             products (`harness.models.attention`): with GPT-2 1.2 to 2.2 times as fast. Logits move by their rounding:
             about 1e-6 in float32, 1e-2 in bfloat16. Nothing changes in other dtypes and on other devices. The network
             can then not be trained, moved or saved: set it to false for that.
+        backend: what runs the network: torch, or numpy (`harness.models.gpt2_numpy`, which tells its speed): GPT-2
+            alone, on the CPU, in float32 or float64. `packed` then changes nothing, auto is cpu and float32.
 
     Raises:
-        InputError: the model cannot be found, reached, read, or put on that device.
+        InputError: the model cannot be found, reached, read, put on that device, or run by that backend.
     """
-    found = locate(name, revision, device, dtype, device_map)
+    found = locate(name, revision, device, dtype, device_map, packed, backend)
     path = found.path
     if path is None:
         path = hub.download(str(name), revision, found.shown)
@@ -145,5 +159,12 @@ def hf(
     from harness.models.checkpoint import from_directory
 
     return from_directory(
-        path, name=found.name, shown=found.shown, device=device, dtype=dtype, device_map=device_map, packed=packed
+        path,
+        name=found.name,
+        shown=found.shown,
+        device=device,
+        dtype=dtype,
+        device_map=device_map,
+        packed=packed,
+        backend=backend,
     )

@@ -6,19 +6,23 @@ from pathlib import Path
 from typing import Literal
 
 from harness.knobs import checked
-from harness.models import directory
+from harness.models import directory, gpt2_files
 from harness.models.base import LanguageModel
-from harness.models.loading import Device, Dtype, preceded_by
+from harness.models.loading import Backend, Device, Dtype, preceded_by
 
 Size = Literal["s", "m", "l"]
 
 
-def where(size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bool = True) -> Path:
+def where(
+    size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bool = True, backend: Backend = "torch"
+) -> Path:
     """The directory of an embedded model.
 
     Raises:
-        InputError: it is not there, or not whole: the installation lacks files.
+        InputError: it is not there, or not whole: the installation lacks files; or the backend lacks what is asked.
     """
+    if backend == "numpy":
+        gpt2_files.supported(dtype, device)
     path = Path(__file__).with_name(f"pocket-{size}")
     directory.check(path, f"pocket-{size}, which is part of this package")
     return path
@@ -26,7 +30,9 @@ def where(size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bo
 
 @preceded_by(where)
 @checked
-def pocket(size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bool = True) -> LanguageModel:
+def pocket(
+    size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: bool = True, backend: Backend = "torch"
+) -> LanguageModel:
     """One of the embedded models (experiments/pocket has the model card).
 
     Args:
@@ -34,8 +40,11 @@ def pocket(size: Size, device: Device = "auto", dtype: Dtype = "auto", packed: b
         device: as in `harness.models.loading.hf`.
         dtype: as there.
         packed: as there.
+        backend: as there.
     """
-    path = where(size)
+    path = where(size, device, dtype, packed, backend)
     from harness.models.checkpoint import from_directory
 
-    return from_directory(path, name=path.name, shown=path.name, device=device, dtype=dtype, packed=packed)
+    return from_directory(
+        path, name=path.name, shown=path.name, device=device, dtype=dtype, packed=packed, backend=backend
+    )

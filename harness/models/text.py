@@ -92,6 +92,13 @@ class Text:
         return text
 
 
+def check_vocabulary(tokenizer: Any, vocab: int, name: str) -> None:
+    """Raise InputError where a tokenizer makes tokens that the model of that name has no logits for."""
+    largest = max(tokenizer.get_vocab().values(), default=-1)
+    if largest >= vocab:
+        raise InputError(f"{name}: the tokenizer has token {largest}, the model only the logits of {vocab}")
+
+
 @cache
 def _byte_of() -> dict[str, int]:
     """The printable character that byte-level BPE writes for each byte (Radford et al., 2019), backwards."""
