@@ -47,7 +47,7 @@ class Group:
             history: [prompts, time] their tokens, -1 where there is none.
             hidden: [prompts, time, d_model], only if the strategy needs it.
         """
-        strategy = requests[0].strategy
+        strategy = requests[0].strategy.tokenized(model)
         node = prompt.repeat_interleave(strategy.width)
         limits = [r.limit(model.context) for r in requests]
         steps = max(limits) + strategy.lag

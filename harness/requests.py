@@ -45,14 +45,17 @@ class Generation:
 
 
 def check_room(model: LanguageModel, requests: Collection[Request]) -> None:
-    """Raise InputError for a prompt that leaves no room in the model's context, or a strategy's companion's."""
+    """Raise InputError for a prompt that leaves no room in the model's context, or a strategy's companion's.
+
+    And for a strategy that cannot be said in the model's tokens.
+    """
     for r in requests:
         if model.context is not None and len(r.tokens) >= model.context:
             raise InputError(
                 f"prompt {r.prompt.id} ({r.prompt.text[:40]!r}) has {len(r.tokens)} tokens; "
                 f"{model.name} has a context of {model.context}, which leaves no room for a continuation"
             )
-    beside = {s: s.companion(model) for s in dict.fromkeys(r.strategy for r in requests)}
+    beside = {s: s.tokenized(model).companion(model) for s in dict.fromkeys(r.strategy for r in requests)}
     for r in requests:
         if companion := beside[r.strategy]:
             companion.check_room(r.tokens, r.limit(model.context))

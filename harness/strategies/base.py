@@ -8,9 +8,9 @@ without being able to tell: `parents` never cross requests.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Self, TypeVar
 
 from torch import Tensor
 
@@ -107,6 +107,19 @@ class Strategy(ABC, Generic[S]):
             InputError: there is no such reader, or it cannot read what the model writes.
         """
         return None
+
+    def tokenized(self, model: LanguageModel) -> Self:
+        """Itself, with the texts among its knobs as tokens of the model that it is to decode; of the same width.
+
+        Strategies are made before a model is loaded. Default: what its fields say of themselves, those that can.
+
+        Raises:
+            InputError: a knob cannot be said in this model's tokens.
+        """
+        if not is_dataclass(self):
+            return self
+        told = {f.name: part for f in fields(self) if hasattr(part := getattr(self, f.name), "tokenized")}
+        return replace(self, **{name: part.tokenized(model) for name, part in told.items()}) if told else self
 
     def start(self, prefill: Prefill) -> S:
         """The state before the first step. Default: None, no state."""
