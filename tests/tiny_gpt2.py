@@ -50,6 +50,9 @@ class TinyGPT2:
     def encode(self, text: str) -> list[int]:
         return [ord(c) % self.vocab for c in text] or [0]
 
+    def continuation(self, text: str) -> list[int]:
+        return [ord(c) % self.vocab for c in text]
+
     def decode(self, tokens: Sequence[int]) -> str:
         return " ".join(str(t) for t in tokens if t not in self.eos)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,9 @@ FILTERS: dict[str, Callable[..., str]] = {
 
 
 def plain(value: Any) -> Any:
-    """Facts as strict JSON has them: NaN is null, the infinities are strings, arrays are lists."""
+    """Facts as strict JSON has them: NaN is null, the infinities are strings, arrays are lists, dataclasses objects."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(each) for key, each in value.items()}
     if isinstance(value, np.ndarray):

@@ -1,0 +1,1 @@
+"""What the course notebooks show, a small idea per file."""
