@@ -1,0 +1,1 @@
+"""What `experiment=temperature_limits` is made of."""
