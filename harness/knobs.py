@@ -24,7 +24,11 @@ R = TypeVar("R")
 
 Temperature = Annotated[float, Field(ge=0, allow_inf_nan=True)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Cutoff = Annotated[float, Field(ge=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 PositiveCount = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]  # result files hold it in 64 bits
@@ -116,7 +120,10 @@ def check(factory: Callable[..., Any], name: str, value: Any, shown: str) -> Any
         if len(choices) > 1:  # pydantic has a complaint for each of them
             raise InputError(f"{shown}: allowed: {_one_of(_hints(factory)[name])}") from None
         reasons = "; ".join(
-            "".join(f"[{part}]" for part in e["loc"]) + " " * bool(e["loc"]) + e["msg"][0].lower() + e["msg"][1:]
+            "".join(f"[{part}]" for part in e["loc"])
+            + " " * bool(e["loc"])
+            + e["msg"][0].lower()
+            + e["msg"][1:].replace("valid tuple", "list")
             for e in error.errors(include_url=False)
         )
         allowed = _range(_hints(factory)[name])
