@@ -1,0 +1,84 @@
+"""A strategy of ours as the decoding method of transformers' `generate`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from hashlib import blake2s
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.engine import Request, decode
+from harness.errors import InputError
+from harness.knobs import Seed, check
+from harness.models.huggingface import HuggingFaceModel
+from harness.prompts import Prompt
+from harness.strategies.base import Strategy
+
+
+def custom_generate(strategy: Strategy[Any], *, tokenizer: Any = None, seed: Seed = 0) -> Callable[..., Tensor]:
+    """What `model.generate(..., custom_generate=...)` takes: our engine, our draws, any of our strategies.
+
+    The tokens are those of a sweep on the same prompts, but for prompt ids: here they are hashes of the tokens. Equal
+    prompts in a batch, as `num_return_sequences` makes them, are samples 0, 1, … of one. Of the generation config the
+    length and the eos are read; its sampling flags belong to the strategy that it replaces.
+
+    Args:
+        strategy: any, from `harness.load_strategy` for example.
+        tokenizer: for strategies whose knobs hold texts.
+        seed: of the draws.
+
+    Raises:
+        InputError: `strategy` is none; a prompt leaves no room.
+    """
+    if not isinstance(strategy, Strategy):
+        raise InputError(f"strategy={strategy!r:.60}: must be a strategy, as load_strategy('top_p') gives one")
+    seed = check(custom_generate, "seed", seed, f"seed={seed!r}")
+
+    def method(
+        model: Any,
+        input_ids: Tensor,
+        logits_processor: Any,
+        stopping_criteria: Any,
+        generation_config: Any,
+        **kwargs: Any,
+    ) -> Tensor:
+        mask = kwargs.get("attention_mask")
+        mask = torch.ones_like(input_ids) if mask is None else mask
+        ours = HuggingFaceModel(model, tokenizer or _NoTokenizer(), name="model", fingerprint="")
+        eos = generation_config.eos_token_id
+        ours.eos = frozenset(
+            [eos] if isinstance(eos, int) else (torch.as_tensor(eos).tolist() if eos is not None else [])
+        )
+        new = generation_config.max_length - input_ids.shape[1]
+        requests, before = [], Counter[tuple[int, ...]]()
+        for row, real in zip(input_ids, mask.bool(), strict=True):
+            tokens = tuple(row[real].tolist())
+            digest = blake2s(repr(tokens).encode(), digest_size=8).hexdigest()
+            requests.append(Request(Prompt(digest, "", None), tokens, strategy, new, seed, before[tokens]))
+            before[tokens] += 1
+        found = {g.request: g.tokens for g in decode(ours, requests)}
+        longest = max(map(len, found.values()), default=0)
+        pad = generation_config.pad_token_id if generation_config.pad_token_id is not None else min(ours.eos, default=0)
+        texts = [[*found[r], *[pad] * (longest - len(found[r]))] for r in requests]
+        return torch.cat([input_ids, torch.tensor(texts, dtype=input_ids.dtype, device=input_ids.device)], 1)
+
+    return method
+
+
+class _NoTokenizer:
+    """For strategies that read no texts."""
+
+    model_max_length = 0
+    eos_token_id = bos_token_id = None
+
+    def get_vocab(self) -> dict[str, int]:
+        return {}
+
+    def __call__(self, text: str, **_: Any) -> dict[str, list[int]]:
+        return {"input_ids": [0]}
+
+    def decode(self, tokens: Any, **_: Any) -> str:
+        return ""

@@ -1,0 +1,140 @@
+"""In from transformers, and out to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import LogitsProcessorList, MinPLogitsWarper, NoRepeatNGramLogitsProcessor
+
+from harness import load_model
+from harness.api import decode
+from harness.bridges import TransformProcessor, custom_generate
+from harness.engine import Request
+from harness.engine import decode as run
+from harness.errors import InputError
+from harness.loaders import load_strategy
+from harness.models.huggingface import HuggingFaceModel
+from harness.prompts import identified
+from harness.strategies.beam import beam
+from harness.strategies.hf_processor import hf_processor
+from harness.strategies.sampling import greedy, sample
+
+TEXTS = ["The fox", "Once upon a time there was a little", "She said"]
+NEW = 12
+
+
+@pytest.fixture(scope="module")
+def model() -> HuggingFaceModel:
+    found = load_model("pocket-s", dtype="float64")
+    assert isinstance(found, HuggingFaceModel)
+    return found
+
+
+def tokens(model: HuggingFaceModel, strategy: Any) -> list[tuple[int, ...]]:
+    asked = [Request(p, tuple(model.encode(p.text)), strategy, NEW) for p in identified([(t, None) for t in TEXTS])]
+    found = {g.request: g.tokens for g in run(model, asked)}
+    return [found[r] for r in asked]
+
+
+def generate(model: HuggingFaceModel, text: str, **knobs: Any) -> tuple[int, ...]:
+    ids = torch.tensor([model.encode(text)])
+    out = model.network.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, pad_token_id=0, **knobs)
+    return tuple(out[0, ids.shape[1] :].tolist())
+
+
+class TestIn:
+    def test_greedy_after_a_processor_is_generate_with_it(self, model: HuggingFaceModel) -> None:
+        node = {"_target_": "transformers.NoRepeatNGramLogitsProcessor", "ngram_size": 2}
+        ours = tokens(model, hf_processor(processor=node, do_sample=False))
+        theirs = [
+            generate(model, t, do_sample=False, logits_processor=LogitsProcessorList([NoRepeatNGramLogitsProcessor(2)]))
+            for t in TEXTS
+        ]
+        assert ours == theirs
+        assert ours != tokens(model, greedy())
+
+    def test_sampling_after_a_processor_is_our_own_rule_under_the_same_draws(self, model: HuggingFaceModel) -> None:
+        node = {"_target_": "transformers.TopPLogitsWarper", "top_p": 0.7}
+        assert tokens(model, hf_processor(processor=node)) == tokens(model, sample(top_p=0.7))
+        node = {"_target_": "transformers.LogitNormalization"}
+        assert tokens(model, hf_processor(processor=node)) == tokens(model, sample())
+
+    def test_equal_by_what_it_is_made_of(self) -> None:
+        node = {"_target_": "transformers.TopKLogitsWarper", "top_k": 3}
+        assert hf_processor(processor=node) == hf_processor(processor=dict(node))
+        assert hf_processor(processor=node) != hf_processor(processor=node | {"top_k": 4})
+
+    @pytest.mark.parametrize(
+        ("node", "said"),
+        [
+            ({}, r"strategy\.processor\._target_=None"),
+            ({"_target_": "transformers.NoSuch"}, "cannot be imported"),
+            ({"_target_": "builtins.dict"}, "no subclass of transformers.LogitsProcessor"),
+            ({"_target_": "transformers.TopKLogitsWarper", "k": 3}, r"strategy\.processor\.k=3.*top_k"),
+            ({"_target_": "transformers.TopKLogitsWarper", "top_k": -3}, "refuses.*strictly positive"),
+            ({"_target_": "transformers.TopKLogitsWarper"}, "refuses"),
+        ],
+    )
+    def test_what_is_no_processor(self, node: dict[str, Any], said: str) -> None:
+        with pytest.raises(InputError, match=said):
+            hf_processor(processor=node)
+
+
+class TestOut:
+    def test_a_transform_in_generate_is_what_it_is_here(self, model: HuggingFaceModel) -> None:
+        ids = torch.tensor([model.encode(TEXTS[1])])
+        scores = model.network(ids).logits[:, -1]
+        for strategy, theirs in (
+            (sample(min_p=0.1), MinPLogitsWarper(0.1)),
+            (greedy(no_repeat_ngram_size=2), NoRepeatNGramLogitsProcessor(2)),
+        ):
+            torch.testing.assert_close(TransformProcessor(strategy)(ids, scores), theirs(ids, scores))
+
+    def test_greedy_by_generate_with_our_transform_is_ours(self, model: HuggingFaceModel) -> None:
+        strategy = greedy(repetition_penalty=1.3, no_repeat_ngram_size=3)
+        theirs = [
+            generate(model, t, do_sample=False, logits_processor=LogitsProcessorList([TransformProcessor(strategy)]))
+            for t in TEXTS
+        ]
+        assert theirs == tokens(model, strategy)
+
+    @pytest.mark.parametrize("strategy", [greedy(), beam(num_beams=3), load_strategy("contrastive_search")])
+    def test_a_strategy_decodes_inside_generate(self, model: HuggingFaceModel, strategy: Any) -> None:
+        ours = tokens(model, strategy)
+        found = [generate(model, t, custom_generate=custom_generate(strategy), do_sample=False) for t in TEXTS]
+        assert found == ours
+
+    def test_padding_and_several_samples(self, model: HuggingFaceModel) -> None:
+        ids = [model.encode(t) for t in TEXTS]
+        width = max(map(len, ids))
+        batch = torch.tensor([[0] * (width - len(i)) + i for i in ids])
+        mask = torch.tensor([[0] * (width - len(i)) + [1] * len(i) for i in ids])
+        method = custom_generate(sample(), seed=3)
+        out = model.network.generate(
+            batch, attention_mask=mask, max_new_tokens=NEW, do_sample=True, num_return_sequences=2,
+            custom_generate=method, pad_token_id=0,
+        )  # fmt: skip
+        assert len({tuple(row.tolist()) for row in out}) == 6
+        alone = [
+            model.network.generate(
+                torch.tensor([i]), attention_mask=torch.ones(1, len(i), dtype=torch.long), max_new_tokens=NEW,
+                do_sample=True, num_return_sequences=2, custom_generate=method, pad_token_id=0,
+            )[:, len(i) :]
+            for i in ids
+        ]  # fmt: skip
+        for row, expected in zip(out[:, width:], torch.cat([*alone]), strict=True):
+            assert row[: len(expected)].tolist() == expected.tolist()
+
+    def test_what_is_no_strategy(self) -> None:
+        with pytest.raises(InputError, match="must be a strategy"):
+            custom_generate("greedy")  # type: ignore[arg-type]
+        with pytest.raises(InputError, match="no transform"):
+            TransformProcessor("greedy")  # type: ignore[arg-type]
+
+
+def test_the_api_takes_it_as_any_other(model: HuggingFaceModel) -> None:
+    node = {"_target_": "transformers.EpsilonLogitsWarper", "epsilon": 0.01}
+    frame = decode(model, TEXTS, {"epsilon": hf_processor(processor=node)}, max_new_tokens=4)
+    assert len(frame) == 3
