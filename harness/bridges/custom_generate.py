@@ -37,21 +37,12 @@ def custom_generate(strategy: Strategy[Any], *, tokenizer: Any = None, seed: See
         raise InputError(f"strategy={strategy!r:.60}: must be a strategy, as load_strategy('top_p') gives one")
     seed = check(custom_generate, "seed", seed, f"seed={seed!r}")
 
-    def method(
-        model: Any,
-        input_ids: Tensor,
-        logits_processor: Any,
-        stopping_criteria: Any,
-        generation_config: Any,
-        **kwargs: Any,
-    ) -> Tensor:
+    def method(model: Any, input_ids: Tensor, *, generation_config: Any, **kwargs: Any) -> Tensor:
         mask = kwargs.get("attention_mask")
         mask = torch.ones_like(input_ids) if mask is None else mask
         ours = HuggingFaceModel(model, tokenizer or _NoTokenizer(), name="model", fingerprint="")
         eos = generation_config.eos_token_id
-        ours.eos = frozenset(
-            [eos] if isinstance(eos, int) else (torch.as_tensor(eos).tolist() if eos is not None else [])
-        )
+        ours.eos = frozenset() if eos is None else frozenset(torch.as_tensor(eos).flatten().tolist())
         new = generation_config.max_length - input_ids.shape[1]
         requests, before = [], Counter[tuple[int, ...]]()
         for row, real in zip(input_ids, mask.bool(), strict=True):

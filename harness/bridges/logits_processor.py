@@ -18,8 +18,8 @@ from harness.transforms import Transform, chain
 class TransformProcessor(LogitsProcessor):  # type: ignore[misc]
     """What a sampling strategy does to logits, for `generate(logits_processor=[...])`.
 
-    `generate` then draws from it by its own generator. Give it `do_sample=True, top_k=0`: its own top_k is 50 where it is
-    not set. To have our draws, and searches, use `custom_generate`.
+    `generate` then draws from it by its own generator. Give it `do_sample=True, top_k=0`: its own top_k is 50 where it
+    is not set. To have our draws, and searches, use `custom_generate`.
 
     Args:
         of: a strategy of `sample` or `greedy`, or a transform.

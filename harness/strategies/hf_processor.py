@@ -35,7 +35,7 @@ class Processor:
         """
         length = (view.history >= 0).sum(1)
         found = torch.empty_like(logits)
-        for n in length.unique().tolist():
+        for n in sorted(set(length.tolist())):
             rows = (length == n).nonzero()[:, 0]
             found[rows] = self.call(view.history[rows, -n:], logits[rows]).to(logits.dtype)
         return found
@@ -61,7 +61,7 @@ def processor_of(node: dict[str, Any]) -> Transform:
         if name not in allowed:
             raise InputError(f"unknown key {KEY}.{name}={arguments[name]!r}: {did_you_mean(name, allowed)}")
     try:
-        call = made(**arguments)
+        call: Any = made(**arguments)
     except (TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{KEY}: {path} refuses {arguments} ({error})") from None
     return Processor(path, repr(sorted(arguments.items())), call)
