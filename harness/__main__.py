@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import sys
@@ -51,6 +52,14 @@ def compose(cfg: DictConfig) -> None:
     sweep.enlist(cfg)
 
 
+def config_folders(arguments: list[str]) -> list[str]:
+    """The folder of --config-dir: a strategy of one's own may stand there, beside its yaml's folder."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd")
+    folder = parser.parse_known_args(arguments)[0].config_dir
+    return [os.path.abspath(folder)] if folder else []
+
+
 def from_hydra(error: BaseException) -> bool:
     """Whether an exception was raised in Hydra's or OmegaConf's own code, as some complaints are, of any type."""
     trace = error.__traceback__
@@ -65,6 +74,7 @@ def main() -> None:
     OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     # Hydra's own documentation writes +experiment=…, for configs without the group; this one has it.
     sys.argv[1:] = [a.removeprefix("+") if a.startswith("+experiment=") else a for a in sys.argv[1:]]
+    sys.path += config_folders(sys.argv[1:])
     with exits():
         try:
             compose()
