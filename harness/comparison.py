@@ -28,7 +28,7 @@ class Comparison(pd.DataFrame):
     """
 
     _metadata: ClassVar[list[str]] = ["jobs", "references", "baseline", "_table"]
-    jobs: list[JobResult]  # a row each, as the functions of `harness.report.axes` take them; they hold no texts
+    jobs: list[JobResult]  # a row each; they hold no texts: of `harness.report.axes`, `plane` can draw them
     references: list[References]
     baseline: str | None
     _table: Table | None

@@ -7,13 +7,14 @@ own. All files are written under a temporary name and renamed.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2s
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +24,9 @@ from harness.atomic import replacing, write_json, write_text
 from harness.errors import InputError
 from harness.evidence import Evidence, read_evidence
 from harness.generations import SCHEMA, GenerationWriter, read_generations, write_generations
-from harness.metrics.base import Better, Score
+from harness.metrics.base import Score
+from harness.reading import BROKEN, expect, load, read_about, said
+from harness.records import ScoreRecord, from_json, to_json
 
 __all__ = [
     "SCHEMA",
@@ -62,37 +65,6 @@ REFERENCE_SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class ScoreRecord:
-    """A score as it is kept: the number and what a reader needs to believe it, without what resampling needs."""
-
-    name: str
-    value: float  # NaN: the texts have no value
-    better: Better
-    signature: str
-    low: float | None = None  # the interval, where one was made
-    high: float | None = None
-    method: str | None = None  # how it was made, as `harness.stats` says it: bca, wilson, jackknife
-    notes: tuple[str, ...] = ()
-    reference: float | None = None  # the same score of the reference texts; None: they have none
-    # How far it is from the references, where both are measured on as many texts of the same lengths (`harness.gap`),
-    # the interval of that, and the p-value of there being no difference.
-    gap: float | None = None
-    gap_low: float | None = None
-    gap_high: float | None = None
-    gap_p: float | None = None
-    curve: tuple[tuple[float, ...], ...] | None = None  # x and y of what the number is the area under, to draw
-
-    @classmethod
-    def of(cls, score: Score, reference: float | None = None) -> ScoreRecord:
-        """The record of a score, without an interval."""
-        curve = None if score.curve is None else tuple(tuple(side) for side in score.curve.round(4).tolist())
-        value = float(score.value)
-        return cls(
-            score.name, value, score.better, score.signature, notes=score.notes, reference=reference, curve=curve
-        )
-
-
-@dataclass(frozen=True)
 class References:
     """The reference texts as one model reads them, and their scores."""
 
@@ -117,6 +89,21 @@ class JobResult:
     evidence: dict[str, Evidence] = field(default_factory=dict)  # by score: what it can be resampled from
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def texts(self) -> str:
+        """A hash that jobs share which hold the same tokens (where these are not known, texts); "": they hold none."""
+        rows = self.generations
+        if not len(rows) or not {"tokens", "text"} & set(rows):
+            return ""
+        rows = rows.sort_values([name for name in ("prompt_id", "sample") if name in rows], kind="stable")
+        digest = blake2s("\0".join(rows["prompt_id"]).encode("utf-8", "surrogatepass"))
+        if "tokens" in rows:
+            digest.update(np.array(rows["tokens"].map(len), dtype=np.int64).tobytes())
+            digest.update(np.concatenate(list(rows["tokens"])).astype(np.int64).tobytes())
+        else:
+            digest.update("\0".join(rows["text"]).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -128,6 +115,7 @@ class Sweep:
     jobs: list[JobResult]
     references: list[References]
     unfinished: list[str] = field(default_factory=list)  # folders of jobs that have no scores
+    notes: list[str] = field(default_factory=list)  # what a reader of its report has to know besides
 
 
 def begin_job(
@@ -167,7 +155,7 @@ def items_frame(generations: pd.DataFrame, scores: Sequence[Score]) -> pd.DataFr
 
 def write_scores(folder: Path, scores: Sequence[ScoreRecord]) -> None:
     """Write scores.json, which completes the job."""
-    write_json(folder / "scores.json", [_plain(score) for score in scores])
+    write_json(folder / "scores.json", [to_json(score) for score in scores])
 
 
 def write_references(folder: Path, references: Sequence[References]) -> None:
@@ -183,7 +171,7 @@ def write_references(folder: Path, references: Sequence[References]) -> None:
     columns = {f.name: pa.array(rows[f.name].tolist(), f.type, from_pandas=True) for f in REFERENCE_SCHEMA}
     with replacing(folder / "references.parquet") as temporary:
         pq.write_table(pa.table(columns, schema=REFERENCE_SCHEMA), temporary)
-    write_json(folder / "references.json", {each.label: [_plain(s) for s in each.scores] for each in references})
+    write_json(folder / "references.json", {each.label: [to_json(s) for s in each.scores] for each in references})
 
 
 def write_sweep(folder: Path, *, name: str, command: str, jobs: Sequence[Path]) -> None:
@@ -205,25 +193,32 @@ def read_job(folder: Path) -> JobResult:
     Raises:
         InputError: `folder` is not a job's folder, or a file in it cannot be read.
     """
-    job = _json(folder / "job.json")
+    job = load(folder / "job.json")
     try:
+        expect("job.json", job, dict)
+        for name, kind in _JOB.items():
+            expect(f"job.json: {name}", job[name], kind)
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+        scores = load(folder / "scores.json") if (folder / "scores.json").exists() else []
+        provenance = load(folder / "provenance.json") if (folder / "provenance.json").exists() else {}
         items = folder / "items.parquet"
+        expect("config.yaml", config, dict)
+        expect("scores.json", scores, list)
+        expect("provenance.json", provenance, dict)
         return JobResult(
-            label=job["label"],
             folder=folder,
             config=config,
-            choices=job["choices"],
-            signature=job["signature"],
             generations=read_generations(folder),
-            scores=[_record(s) for s in _json(folder / "scores.json")] if (folder / "scores.json").exists() else [],
+            scores=list(map(from_json, scores)),
             items=pq.ParquetFile(items).read().to_pandas() if items.exists() else pd.DataFrame(),
-            reference=job["reference"],
             evidence=read_evidence(folder),
-            provenance=_json(folder / "provenance.json") if (folder / "provenance.json").exists() else {},
+            provenance=provenance,
+            **{name: job[name] for name in _JOB},
         )
-    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError, pa.ArrowException) as error:
-        raise InputError(f"{folder}: not a whole result folder of a job ({error})") from error
+    except InputError:
+        raise
+    except (*BROKEN, yaml.YAMLError) as error:
+        raise InputError(f"{folder}: not a whole result folder of a job ({said(error)})") from error
 
 
 def read_sweep(folder: Path) -> Sweep:
@@ -232,7 +227,7 @@ def read_sweep(folder: Path) -> Sweep:
     Raises:
         InputError: `folder` holds no job, or a file in it cannot be read.
     """
-    about = _json(folder / "sweep.json") if (folder / "sweep.json").exists() else {}
+    about = read_about(folder) if (folder / "sweep.json").exists() else {}
     inside = sorted(path.parent for path in folder.glob("**/job.json"))
     folders = [folder / name for name in about["jobs"]] if about else inside
     if not folders:
@@ -240,51 +235,42 @@ def read_sweep(folder: Path) -> Sweep:
     done = [job for job in folders if (job / "scores.json").exists()]
     # Jobs that ran in processes of their own have their references beside them.
     found = {each.label: each for place in dict.fromkeys((*done, folder)) for each in _references(place)}
+    jobs = [read_job(job) for job in done]
+    lost = dict.fromkeys(job.reference for job in jobs if job.reference and job.reference not in found)
     return Sweep(
         folder=folder,
         name=about.get("name", folder.name),
         command=about.get("command", ""),
-        jobs=[read_job(job) for job in done],
+        jobs=jobs,
         references=list(found.values()),
         unfinished=[job.relative_to(folder).as_posix() for job in folders if job not in done],
+        notes=[f"{label}: no row, as there is no references.json that has it" for label in lost],
     )
+
+
+_JOB: dict[str, type | tuple[type, ...]] = {
+    "label": str,
+    "choices": dict,
+    "signature": str,
+    "reference": (str, type(None)),
+}
+"""The fields of job.json."""
 
 
 def _references(folder: Path) -> list[References]:
     if not (folder / "references.json").exists():
         return []
-    frame = pq.ParquetFile(folder / "references.parquet").read().to_pandas()
-    return [
-        References(
-            label,
-            frame[frame["reference"] == label].drop(columns="reference").reset_index(drop=True),
-            [_record(score) for score in scores],
-        )
-        for label, scores in _json(folder / "references.json").items()
-    ]
-
-
-def _plain(score: ScoreRecord) -> dict[str, Any]:
-    """A record as strict JSON has it: NaN is null, the infinities are strings."""
-
-    def plain(value: Any) -> Any:
-        if not isinstance(value, float) or math.isfinite(value):
-            return value
-        return None if math.isnan(value) else str(value)
-
-    return {key: plain(value) for key, value in asdict(score).items()}
-
-
-def _record(score: Mapping[str, Any]) -> ScoreRecord:
-    value = math.nan if score["value"] is None else float(score["value"])
-    optional = ("low", "high", "reference", "gap", "gap_low", "gap_high", "gap_p")
-    numbers = {key: None if score.get(key) is None else float(score[key]) for key in optional}
-    curve = tuple(map(tuple, score["curve"])) if score.get("curve") else None
-    return ScoreRecord(**{**score, **numbers, "value": value, "notes": tuple(score["notes"]), "curve": curve})
-
-
-def _json(path: Path) -> Any:
+    scores = load(folder / "references.json")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from error
+        expect("references.json", scores, dict)
+        frame = pq.ParquetFile(folder / "references.parquet").read().to_pandas()
+        return [
+            References(
+                label,
+                frame[frame["reference"] == label].drop(columns="reference").reset_index(drop=True),
+                list(map(from_json, of)),
+            )
+            for label, of in scores.items()
+        ]
+    except BROKEN as error:
+        raise InputError(f"{folder}: its references cannot be read ({said(error)})") from error

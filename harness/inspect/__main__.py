@@ -32,6 +32,8 @@ def show(asked: Asked) -> None:
     from harness.inspect.terminal import print_step
 
     strategies = [(choice, built(choice)) for choice in asked.strategies]
+    for _, strategy in strategies:
+        strategy.preflight()
     hidden = any(strategy.needs_hidden for _, strategy in strategies)
     step = look(load(asked.model), asked.prompt, hidden=hidden)
     print_step(step, [outcome(step, choice, strategy) for choice, strategy in strategies], asked.top)

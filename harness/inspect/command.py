@@ -18,7 +18,8 @@ from harness.prompts.base import writable
 USUAL = ("greedy", "repetition_penalty", "temperature", "top_k", "top_p", "beam")
 """The strategies that are shown where none is asked for: one of each kind."""
 
-_OVERRIDE = re.compile(r"(model|strategy)(\.\w+)*=|top=")
+_OVERRIDE = re.compile(r"(model|strategy)=\S*(,\s+\S+)*|(model|strategy)(\.\w+)+=.*|top=\S*", re.DOTALL)
+"""Names and numbers hold no spaces: "model=3 is a" is a prompt. A knob, such as a path, may."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ One step of decoding: the tokens of the prompt, the likeliest next ones, and wha
     parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--html", metavar="FILE", type=Path, help="write a page whose sliders do the step again")
     given = parser.parse_intermixed_args(arguments)
-    prompts = [word for word in given.words if not _OVERRIDE.match(word)]
+    prompts = [word for word in given.words if not _OVERRIDE.fullmatch(word)]
     if not prompts:
         raise InputError('there is no prompt: give one in quotes, as in "The theory of relativity is"')
     if len(prompts) > 1:
@@ -80,7 +81,7 @@ One step of decoding: the tokens of the prompt, the likeliest next ones, and wha
         )
     if not writable(prompts[0]):
         raise InputError(f"the prompt {prompts[0]!r:.60} is not Unicode text")
-    settings = _settings([word for word in given.words if _OVERRIDE.match(word)])
+    settings = _settings([word for word in given.words if _OVERRIDE.fullmatch(word)])
     (top,) = settings.pop("top", [10])
     return Asked(
         prompts[0],

@@ -12,11 +12,10 @@ from torch import Tensor
 from harness.inspect.command import Choice
 from harness.inspect.step import Step
 from harness.knobs import build, import_path
-from harness.nodes import Nodes
-from harness.sampler import Ranked
+from harness.sampler import Ranked, Source
 from harness.strategies.base import Strategy, View
 from harness.strategies.sampling import Sampling
-from harness.transforms import Chain, Transform, chain
+from harness.transforms import Transform
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,15 @@ def built(choice: Choice) -> Strategy[Any]:
 def outcome(step: Step, choice: Choice, strategy: Strategy[Any]) -> Outcome:
     """What a strategy makes of a step.
 
-    That of sampling is what its transforms leave, exactly; of anything else that says it has one token left (greedy),
-    all on that token.
+    Where a strategy says what it draws from (`source`, as sampling does) it is that, exactly; where it says that it has
+    one token left (greedy), all on that token.
     """
-    view = step.view(strategy.width)
-    taken, _ = strategy.step(view, strategy.start(step.prefill()))
+    strategy = strategy.tokenized(step.model)
+    view, state = step.view(strategy.width, strategy.companion(step.model)), strategy.start(step.prefill())
+    taken, _ = strategy.step(view, state)
     found = None
-    if isinstance(strategy, Sampling):
-        found = transformed(strategy.transform, view)
+    if source := getattr(strategy, "source", None):
+        found = _drawn_from(source(view, state), view)
     elif taken.kept is not None and (taken.kept == 1).all():
         only = torch.zeros(step.nodes.vocab, dtype=torch.bool).index_fill(0, taken.tokens[:1], True)
         found = _distribution(view, only.double(), only)
@@ -73,13 +73,14 @@ def outcome(step: Step, choice: Choice, strategy: Strategy[Any]) -> Outcome:
 
 def transformed(transform: Transform, view: View) -> Distribution:
     """The whole distribution that sampling draws from (`harness.sampler.draw` works out as much of it as it needs)."""
-    transforms = chain(transform)
-    nodes = view.nodes
-    if transforms.general:
-        nodes = Nodes(Chain(transforms.general, ())(view.logits, view))
-    ranked = Ranked.of(nodes, torch.zeros(1, dtype=torch.int64), nodes.vocab)
-    for monotone in transforms.monotone:
-        ranked = monotone.ranked(ranked)
+    return _drawn_from(Sampling(transform).source(view, None), view)
+
+
+def _drawn_from(source: Source, view: View) -> Distribution:
+    nodes, node, transforms = source
+    ranked = Ranked.of(nodes, node[:1], nodes.vocab)
+    for transform in transforms:
+        ranked = transform(ranked)
     values, total = ranked.values[0], ranked.total()[0]
     kept = torch.empty(nodes.vocab, dtype=torch.bool).scatter_(0, ranked.tokens[0], values > -torch.inf)
     probabilities = torch.empty(nodes.vocab, dtype=torch.float64).scatter_(0, ranked.tokens[0], values.exp() / total)

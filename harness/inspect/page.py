@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from harness.inspect.outcome import label
 from harness.inspect.step import Step
 from harness.report.escape import visible
 from harness.strategies.base import Strategy
-from harness.strategies.sampling import Greedy, Sampling
+from harness.strategies.sampling import greedy, sample
 
 KNOBS = ("repetition_penalty", "temperature", "top_k", "top_p", "min_p", "typical_p")
 """The settings that the page has, in the order in which they apply."""
@@ -75,16 +76,23 @@ def page(step: Step, strategies: Iterable[tuple[Choice, Strategy[Any]]]) -> str:
 
 
 def _preset(each: tuple[Choice, Strategy[Any]]) -> dict[str, Any] | None:
-    """The settings that do what a strategy does, as texts; None if there are none."""
+    """The settings that do what a strategy does, as texts, without those that are off; None if there are none.
+
+    There are where those of its knobs that are settings make an equal strategy by themselves: then its others are off,
+    or, like an order of one stage, change nothing.
+    """
     choice, strategy = each
-    knobs: Mapping[str, Any] = {name: value for name, value in choice.node.items() if name != "factory"}
-    if isinstance(strategy, Greedy):
-        knobs = {**knobs, "temperature": 0}
-    elif not isinstance(strategy, Sampling):
-        return None
-    if not set(knobs) <= set(KNOBS):
-        return None
-    return {"label": " ".join(label(choice)), "settings": {name: f"{value:g}" for name, value in knobs.items()}}
+    for factory, more in ((sample, {}), (greedy, {"temperature": 0})):
+        known = signature(factory).parameters
+        settings = {
+            name: choice.node[name]
+            for name in KNOBS
+            if name in choice.node and (name not in known or choice.node[name] != known[name].default)
+        }
+        if settings.keys() <= known.keys() and strategy == factory(**settings):
+            shown = {name: f"{value:g}" for name, value in (settings | more).items()}
+            return {"label": " ".join(label(choice)), "settings": shown}
+    return None
 
 
 def _asset(name: str) -> str:

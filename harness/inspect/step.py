@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from harness.companion import Companion, Company
 from harness.draws import uniforms
 from harness.errors import InputError
 from harness.models.base import LanguageModel
@@ -44,8 +45,20 @@ class Step:
         """What a strategy may read of the prompt."""
         return Prefill(torch.tensor([self.tokens]), self.hidden)
 
-    def view(self, rows: int) -> View:
-        """What a strategy of so many rows sees at this step, under the draws of seed 0."""
+    def view(self, rows: int, companion: Companion | None = None) -> View:
+        """What a strategy of so many rows sees at this step, under the draws of seed 0.
+
+        Args:
+            rows: that it has.
+            companion: that it has.
+
+        Raises:
+            InputError: the companion has no room to read the prompt.
+        """
+        other = None
+        if companion is not None:
+            companion.check_room(self.tokens, 1)
+            other = Company.start(companion, [self.tokens], rows).logits.cpu()
         drawn = [uniforms(0, prompt_id(self.prompt), 0, 1, row)[0] for row in range(rows)]
         room = LENGTH if self.model.context is None else self.model.context - len(self.tokens)
         return View(
@@ -58,6 +71,7 @@ class Step:
             step=0,
             eos=self.model.eos,
             limit=torch.tensor([min(LENGTH, room)]),
+            other=other,
         )
 
 

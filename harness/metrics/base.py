@@ -20,6 +20,11 @@ T = TypeVar("T")
 Better = Literal["high", "low", "reference"]
 """Which way is better; `reference`: closer to the reference texts is better, as for diversity or perplexity."""
 
+Bounds = tuple[float, float]
+"""The least and the most that a score can be; an interval is cut there."""
+
+ANYTHING: Bounds = (-math.inf, math.inf)
+
 ENDLESS = ("reference", "unknown")
 """The finish reasons of texts of which nobody can say whether they ended by themselves."""
 
@@ -109,10 +114,7 @@ class Score:
     combine: Combine | None = None
     left_out: NDArray[np.float64] | None = None  # [groups] the number without each group of `jackknife.groups`
     noise: float = 0.0  # variance that the texts have no part in, such as the clustering's, beside `left_out`
-    bounds: tuple[float, float] = (
-        -math.inf,
-        math.inf,
-    )  # the least and the most that it can be: cuts a jackknife interval
+    bounds: Bounds = ANYTHING
     items: NDArray[np.float64] | None = None  # [texts], for people to look at; NaN where a text has no value
     curve: NDArray[np.float64] | None = None  # [2, points] x and y, to draw: what the number is the area under
     notes: tuple[str, ...] = ()  # what a reader has to know before believing it
@@ -178,6 +180,7 @@ def mean_of(
     signature: str,
     notes: tuple[str, ...] = (),
     combine: Literal["ratio", "share"] = "ratio",
+    bounds: Bounds = ANYTHING,
 ) -> Score:
     """The score that is the mean of its items; texts without a value (NaN) are left out and counted in a note.
 
@@ -187,7 +190,7 @@ def mean_of(
     stats = np.stack([np.where(has, items, 0.0), has.astype(np.float64)], axis=1)
     if not has.all():
         notes = (*notes, f"{int((~has).sum())} of {len(items)} texts have no value")
-    return combined(name, stats, combine, better, signature, items, notes)
+    return combined(name, stats, combine, better, signature, items, notes, bounds)
 
 
 def combined(
@@ -198,7 +201,8 @@ def combined(
     signature: str,
     items: NDArray[np.float64] | None = None,
     notes: tuple[str, ...] = (),
+    bounds: Bounds = ANYTHING,
 ) -> Score:
     """The score that [texts, k] summands make."""
     value = number(stats, combine)
-    return Score(name, value, better, signature, stats=stats, combine=combine, items=items, notes=notes)
+    return Score(name, value, better, signature, stats=stats, combine=combine, bounds=bounds, items=items, notes=notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,4 +47,5 @@ class Coherence(Metric):
         items = np.asarray(ratio(totals(reading.logprobs)))
         if self.compat is not None:
             items = simctg.coherences(corpus.texts, items)
-        return [mean_of(name, items, "reference", sign(name, **reading.signed, avg="macro", **signed(self.compat)))]
+        signature = sign(name, **reading.signed, avg="macro", **signed(self.compat))
+        return [mean_of(name, items, "reference", signature, bounds=(-math.inf, 0.0))]

@@ -55,9 +55,9 @@ class Diversity(Metric):
         sizes = tuple(each.size for each in found)
         signature = sign("diversity", sizes=sizes, **told(corpus, unit), avg=self.average, **signed(self.compat))
         if self.average == "macro":
-            return [mean_of("diversity", items, "reference", signature)]
+            return [mean_of("diversity", items, "reference", signature, bounds=(0.0, 1.0))]
         stats = np.concatenate([each.summands for each in found], axis=1)
         short = int(np.isnan(items).sum())
         notes = (f"{short} of {len(items)} texts have no {sizes[-1]}-gram",) if short else ()
-        score = combined("diversity", stats, "complements", "reference", signature, items, notes)
+        score = combined("diversity", stats, "complements", "reference", signature, items, notes, (0.0, 1.0))
         return [score if self.compat is None else replace(score, value=simctg.diversity(found))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from harness.metrics.base import Corpus, Metric, Score, Tools
@@ -24,4 +25,4 @@ class Entropy(Metric):
         """`entropy`, with the mean of each text as items."""
         values = corpus.per_token("entropy", "metrics.entropy")
         signature = sign("entropy", **own(corpus), unit="nats", eos=True, avg="micro")
-        return [micro("entropy", totals(values), signature)]
+        return [micro("entropy", totals(values), signature, bounds=(0.0, math.inf))]

@@ -31,8 +31,9 @@ class Kept(Metric):
         mass = corpus.per_token("kept_mass", "metrics.kept")
         count = corpus.per_token("kept", "metrics.kept")
         given = {**own(corpus), "eos": True}
+        signature = sign("kept-mass", **given, unit="probability", avg="micro")
         return [
-            micro("kept-mass", totals(mass), sign("kept-mass", **given, unit="probability", avg="micro")),
+            micro("kept-mass", totals(mass), signature, bounds=(0.0, 1.0)),
             micro(
                 "kept-tokens",
                 totals([np.log(each) for each in count]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -30,7 +31,8 @@ class Length(Metric):
     def __call__(self, corpus: Corpus, tools: Tools) -> list[Score]:
         """`length` and, where it is known of every text how it ended, `eos-share`."""
         lengths = np.array([len(each) for each in units(corpus, self.unit, "metrics.length")], dtype=np.float64)
-        scores = [mean_of("length", lengths, "reference", sign("length", **told(corpus, self.unit), eos=False))]
+        signature = sign("length", **told(corpus, self.unit), eos=False)
+        scores = [mean_of("length", lengths, "reference", signature, bounds=(0.0, math.inf))]
         if not any(end in ENDLESS for end in corpus.ends):
             ended = np.array([end == "eos" for end in corpus.ends], dtype=np.float64)
             signature = sign("eos-share", length=corpus.limit)

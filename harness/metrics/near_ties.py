@@ -36,4 +36,4 @@ class NearTies(Metric):
         gaps = corpus.per_token("gap", "metrics.near_ties")
         near = totals([np.asarray(gap < self.epsilon, dtype=np.float64) for gap in gaps])
         signature = sign("near-ties", epsilon=self.epsilon, **own(corpus), eos=True, avg="micro")
-        return [micro("near-ties", near, signature)]
+        return [micro("near-ties", near, signature, bounds=(0.0, 1.0))]

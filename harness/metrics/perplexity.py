@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -54,7 +55,8 @@ class Perplexity(Metric):
 
 def _published(reading: Reading) -> Score:
     name, items = reading.title("perplexity"), hf_evaluate.perplexities(reading.logprobs)
-    return mean_of(name, items, "reference", sign(name, **reading.signed, avg="macro", **signed("hf_evaluate")))
+    signature = sign(name, **reading.signed, avg="macro", **signed("hf_evaluate"))
+    return mean_of(name, items, "reference", signature, bounds=(1.0, math.inf))
 
 
 def _scores(reading: Reading, corpus: Corpus) -> list[Score]:
@@ -80,5 +82,5 @@ def _scores(reading: Reading, corpus: Corpus) -> list[Score]:
         ]
         bits = np.stack([surprise[:, 0] / np.log(2), np.array(sizes, dtype=np.float64)], axis=1)
         signed = {**reading.signed, "unit": "utf-8-bytes"}
-        scores.append(micro(name, bits, sign(name, **signed, avg="micro")))
+        scores.append(micro(name, bits, sign(name, **signed, avg="micro"), bounds=(0.0, math.inf)))
     return scores

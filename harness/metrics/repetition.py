@@ -15,6 +15,8 @@ from harness.metrics.compat import fix, signed, simctg, welleck
 from harness.metrics.ngrams import Counts, Unit, counts, told, units
 from harness.signature import sign
 
+RANGE = (0.0, 1.0)
+
 
 @dataclass(frozen=True)
 class Repetition(Metric):
@@ -57,16 +59,16 @@ class Repetition(Metric):
     def _score(self, found: Counts, given: Mapping[str, object]) -> Score:
         name = f"rep-{found.size}"
         signature = sign(name, **given, avg=self.average, **signed(self.compat))
-        macro = mean_of(name, found.repeated, "reference", signature)
+        macro = mean_of(name, found.repeated, "reference", signature, bounds=RANGE)
         if self.compat == "welleck":
             return replace(macro, value=welleck.rep(found))
         if self.average == "macro":
             return macro
-        return combined(name, found.summands, "ratio", "reference", signature, found.repeated, macro.notes)
+        return combined(name, found.summands, "ratio", "reference", signature, found.repeated, macro.notes, RANGE)
 
     def _simctg(self, found: Counts, given: Mapping[str, object]) -> Score:
         name = f"rep-{found.size}"
         signature = sign(name, **given, avg="micro", scale="percent", **signed(self.compat))
         stats = found.summands * np.array([100.0, 1.0])
         score = combined(name, stats, "ratio", "reference", signature, 100 * found.repeated)
-        return replace(score, value=simctg.rep(found))
+        return replace(score, value=simctg.rep(found), bounds=(0.0, 100.0))

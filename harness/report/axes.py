@@ -38,28 +38,33 @@ def plane(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes
 
 def perplexity(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes:
     """The perplexity of every text, a row per strategy, against the reference's median and middle half."""
-    panel = _only(jobs, references)
-    return _drawn(axes, lambda on: perplexities.rows(on, panel))
+    panel = _only(*_read(jobs, references))
+
+    def draw(on: Axes) -> None:
+        perplexities.rows(on, panel)
+        on.set_xlabel(perplexities.AXIS)
+
+    return _drawn(axes, draw)
 
 
 def repetition(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes:
     """The share of texts that repeat a 4-gram, token by token."""
-    return _lines(curves.sheets(curves.REPETITION, *_checked(jobs, references)), curves.REPETITION.scales, axes)
+    return _lines(curves.sheets(curves.REPETITION, *_read(jobs, references)), curves.REPETITION.scales, axes)
 
 
 def probability(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes:
     """The median probability of the chosen token, token by token, with the middle half of the reference texts."""
-    return _lines(curves.sheets(curves.PROBABILITY, *_checked(jobs, references)), curves.PROBABILITY.scales, axes)
+    return _lines(curves.sheets(curves.PROBABILITY, *_read(jobs, references)), curves.PROBABILITY.scales, axes)
 
 
 def entropy(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes:
     """The model's median entropy, token by token, with the middle half of the reference texts."""
-    return _lines(curves.sheets(curves.ENTROPY, *_checked(jobs, references)), curves.ENTROPY.scales, axes)
+    return _lines(curves.sheets(curves.ENTROPY, *_read(jobs, references)), curves.ENTROPY.scales, axes)
 
 
 def example(jobs: Jobs, references: Humans, prompt_id: str | None = None, axes: Axes | None = None) -> Axes:
     """The probability of every token of one text of each job and of the reference; without a prompt, of the first."""
-    chosen = examples.prompt(*_checked(jobs, references), prompt_id)
+    chosen = examples.prompt(*_read(jobs, references), prompt_id)
     if chosen is None:
         raise InputError(f"prompt_id={prompt_id!r}: no prompt that has a text of every job and a reference")
     return _lines(examples.sheets(jobs, references, chosen), examples.scales(chosen), axes)
@@ -67,7 +72,7 @@ def example(jobs: Jobs, references: Humans, prompt_id: str | None = None, axes: 
 
 def frequency(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes:
     """Rank and frequency of the tokens, both on logarithmic axes."""
-    return _lines(ranks.sheets(*_checked(jobs, references)), ranks.SCALES, axes)
+    return _lines(ranks.sheets(*_read(jobs, references)), ranks.SCALES, axes)
 
 
 def divergence(jobs: Jobs, references: Humans = (), axes: Axes | None = None) -> Axes:
@@ -123,4 +128,13 @@ def _only(jobs: Jobs, references: Humans) -> Panel:
 
 def _checked(jobs: Jobs, references: Humans) -> tuple[Jobs, Humans]:
     _only(jobs, references)
+    return jobs, references
+
+
+def _read(jobs: Jobs, references: Humans) -> tuple[Jobs, Humans]:
+    """Those, if they are one panel's and hold texts."""
+    _only(jobs, references)
+    for name, frames in (("jobs", [j.generations for j in jobs]), ("references", [r.frame for r in references])):
+        if not all({"tokens", "logprob"} <= set(frame) for frame in frames):
+            raise InputError(f"{name}: they hold no texts; read_sweep gives {name} that do")
     return jobs, references

@@ -71,8 +71,17 @@ def along(measure: Measure, frames: Sequence[pd.DataFrame]) -> lines.Line:
     square = np.full((len(rows), longest), np.nan)
     for row, values in zip(square, rows, strict=True):
         row[: len(values)] = values[:longest]
-    wanted = np.nanmean(square, axis=0)[None] if measure.mean else np.nanquantile(square, [0.5, 0.25, 0.75], axis=0)
+    wanted = np.nanmean(square, axis=0)[None] if measure.mean else _quantiles(square, [0.5, 0.25, 0.75])
     return lines.Line.steps(*(_smooth(each) if len(rows) < NOISY else each for each in wanted))
+
+
+def _quantiles(square: Values, shares: Sequence[float]) -> Values:
+    """np.nanquantile along the first axis, which takes one column at a time: with 25 strategies a tenth of a second."""
+    ordered = np.sort(square, axis=0)  # NaN last
+    place = np.asarray(shares)[:, None] * (np.sum(~np.isnan(square), axis=0) - 1)
+    below = np.floor(place).astype(np.int64)
+    low, high = (np.take_along_axis(ordered, at, axis=0) for at in (below, np.ceil(place).astype(np.int64)))
+    return np.asarray(low + (place - below) * (high - low))
 
 
 def _smooth(values: Values) -> Values:

@@ -13,7 +13,11 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "–": "--",
+    "<": r"\textless{}",  # which the usual fonts of LaTeX show as ¡, ¿ and —
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     **{char: "\\" + char for char in "&%$#_{}"},
+    **{char: f"{{{char}}}" for char in "[*"},  # after the \\ of the row above they would be its options
 }
 
 

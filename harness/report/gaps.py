@@ -23,14 +23,14 @@ def grid(table: Table) -> Grid | None:
     columns = [column for column in table.columns if any(_gaps(column, table.jobs))]
     if not columns:
         return None
-    adjusted = _adjusted(columns, table.jobs)
+    adjusted, tests = _adjusted(columns, table)
     rows = [
         [label, *(_shown(column, row, adjusted.get((column.name, row), math.nan)) for column in columns)]
         for row, label in enumerate(table.labels[: table.jobs])
     ]
     said = (
         f"Job minus references, one text per prompt, each pair cut to the shorter of the two (lengths themselves are "
-        f"not); {MARK} more than chance explains (p < {ALPHA}, Holm's correction for {len(adjusted)} tests)."
+        f"not); {MARK} more than chance explains (p < {ALPHA}, Holm's correction for {tests} tests)."
     )
     return Grid(["strategy", *(column.name for column in columns)], rows, said)
 
@@ -40,7 +40,7 @@ def to_csv(table: Table) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["strategy", "score", "gap", "low", "high", "p", "p holm"])
-    adjusted = _adjusted(table.columns, table.jobs)
+    adjusted, _ = _adjusted(table.columns, table)
     for column in table.columns:
         for row, score in enumerate(_gaps(column, table.jobs)):
             if score is not None and score.gap is not None:
@@ -56,21 +56,25 @@ def _gaps(column: Column, jobs: int) -> Iterator[ScoreRecord | None]:
         yield cell.score if cell and cell.score.gap is not None and math.isfinite(cell.score.gap) else None
 
 
-def _adjusted(columns: list[Column], jobs: int) -> dict[tuple[str, int], float]:
-    """(score, row) -> the p-value of its gap after Holm's correction over all of them."""
-    found = {
-        (column.name, row): score.gap_p
-        for column in columns
-        for row, score in enumerate(_gaps(column, jobs))
-        if score is not None and score.gap_p is not None and not math.isnan(score.gap_p)
-    }
-    return dict(zip(found, map(float, holm(list(found.values()))), strict=True))
+def _adjusted(columns: list[Column], table: Table) -> tuple[dict[tuple[str, int], float], int]:
+    """(score, row) -> the p-value of its gap after Holm's correction; and for how many tests that is.
+
+    Rows that hold the same texts are tested once.
+    """
+    first: dict[tuple[str, int, str], float] = {}  # score, first row of these texts, signature -> p
+    of_row = {}
+    for column in columns:
+        for row, score in enumerate(_gaps(column, table.jobs)):
+            if score is not None and score.gap_p is not None and not math.isnan(score.gap_p):
+                of_row[column.name, row] = (column.name, table.alike[row], score.signature)
+                first.setdefault(of_row[column.name, row], score.gap_p)
+    corrected = dict(zip(first, map(float, holm(list(first.values()))), strict=True))
+    return {key: corrected[test] for key, test in of_row.items()}, len(first)
 
 
 def _digits(column: Column, score: ScoreRecord) -> int:
     """As many as the table shows of the scores themselves, so that a gap can be checked against it."""
-    scale = max((abs(c.score.value) for c in column.cells if c and math.isfinite(c.score.value)), default=1.0)
-    return decimals(score.value, scale)
+    return decimals(score.value, column.scale)
 
 
 def _shown(column: Column, row: int, p: float) -> str:

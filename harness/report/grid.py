@@ -19,4 +19,4 @@ class Grid:
         """The table and, below it, the note."""
         lines = ["| " + " | ".join(map(escape.markdown, self.heads)) + " |", "|:--|" + "--:|" * (len(self.heads) - 1)]
         lines += ["| " + " | ".join([escape.markdown(label), *cells]) + " |" for label, *cells in self.rows]
-        return "\n".join(lines) + f"\n\n{self.note}"
+        return "\n".join(lines) + f"\n\n{escape.markdown(self.note)}"

@@ -9,12 +9,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from harness.report import style
 from harness.report.escape import visible
+from harness.report.intervals import interval
+from harness.report.series import grouped
 from harness.report.tables import FIRST, find
 from harness.report.turns import Turn, turns
 from harness.results import JobResult, References, ScoreRecord
+
+Values = NDArray[np.float64]
 
 TICKS = 5  # more of them would touch
 ROWS = 3  # knobs at most
@@ -47,12 +52,12 @@ def panel(axes: Axes, turn: Turn, name: str) -> None:
     """One score against one knob, with a band for its interval, a small mark per seed, and the reference dotted."""
     values = turn.values()
     place = _places(values)
-    human = {job.reference for line in turn.lines for job in line}
     for index, line in enumerate(turn.lines):
-        look = style.look(index)
-        _line(axes, turn, place, name, line, look)
-    for index, line in enumerate(turn.lines if len(human) > 1 else turn.lines[:1]):
-        _reference(axes, name, line, style.look(index).colour if len(human) > 1 else style.REFERENCE)
+        _line(axes, turn, place, name, line, style.look(index))
+    human = grouped(enumerate(turn.lines), lambda each: each[1][0].reference)
+    for number, ((index, line), *_) in enumerate(human.values()):
+        colour = style.look(index).colour if len(human) > 1 else style.REFERENCE
+        _reference(axes, name, line, colour, style.DOTTED[number % len(style.DOTTED)])
     _ticks(axes, values, place)
     axes.set_xlabel(visible(turn.knob))
 
@@ -65,27 +70,34 @@ def _line(
         if score := find(job.scores, name):
             scores.setdefault(turn.value(job), []).append(score)
     order = sorted(scores)
-    x = [place[value] for value in order]
-    mean = [float(np.mean([score.value for score in scores[value]])) for value in order]
+    x = np.array([place[value] for value in order])
+    mean = np.array([np.mean([score.value for score in scores[value]]) for value in order])
     label = turn.name(line) if len(turn.lines) > 1 else "generations"
     axes.plot(x, mean, color=look.colour, marker=look.marker, ls=look.dash, ms=4.5, label=label)
-    if all(len(each) == 1 for each in scores.values()):
-        only = [scores[value][0] for value in order]
-        low = [math.nan if score.low is None else score.low for score in only]
-        high = [math.nan if score.high is None else score.high for score in only]
-        axes.fill_between(x, low, high, color=look.colour, alpha=0.15, lw=0)
-    else:
-        seeds = [(place[value], score.value) for value in order for score in scores[value]]
+    low, high = np.array([interval(scores[value]) for value in order]).reshape(-1, 2).T
+    _band(axes, x, low, high, look.colour)
+    seeds = [(place[value], score.value) for value in order for score in scores[value] if len(scores[value]) > 1]
+    if seeds:
         axes.plot(*zip(*seeds, strict=True), ls="", marker=look.marker, ms=2.5, color=look.colour, alpha=0.5)
-    if name.startswith("perplexity") and mean and max(mean) > 20 * min(mean) > 0:
+    if name.startswith("perplexity") and len(mean) and max(mean) > 20 * min(mean) > 0:
         axes.set_yscale("log")
         style.plain_log(axes.yaxis)
 
 
-def _reference(axes: Axes, name: str, line: Sequence[JobResult], colour: str) -> None:
+def _band(axes: Axes, x: Values, low: Values, high: Values, colour: str) -> None:
+    """A band where neighbours have intervals; whiskers beside points that have none, at which the band breaks off."""
+    axes.fill_between(x, low, high, color=colour, alpha=0.15, lw=0)
+    known = np.isfinite(low) & np.isfinite(high)
+    beside = np.concatenate([[True], known, [True]])  # beyond the ends nothing is missing
+    bare = known & ~(beside[:-2] & beside[2:]) if len(x) > 1 else known
+    if bare.any():
+        axes.vlines(x[bare], low[bare], high[bare], color=colour, lw=1, alpha=0.6)
+
+
+def _reference(axes: Axes, name: str, line: Sequence[JobResult], colour: str, dash: object) -> None:
     score = next((s for job in line if (s := find(job.scores, name)) and s.reference is not None), None)
     if score and score.reference is not None:
-        axes.axhline(score.reference, color=colour, lw=1.2, ls=(0, (1, 1.5)), label=visible(line[0].reference or ""))
+        axes.axhline(score.reference, color=colour, lw=1.2, ls=dash, label=visible(line[0].reference or ""))
 
 
 def _legend(axes: Axes) -> None:
@@ -105,7 +117,9 @@ def _places(values: Sequence[float]) -> dict[float, float]:
 
 def _ticks(axes: Axes, values: Sequence[float], place: dict[float, float]) -> None:
     if len(values) <= TICKS or any(place[value] != value for value in values):
-        axes.set_xticks([place[value] for value in values], [f"{value:g}" for value in values])
+        every = math.ceil((len(values) - 1) / (TICKS - 1)) if len(values) > TICKS else 1
+        shown = [*values[: len(values) - every : every], values[-1]]
+        axes.set_xticks([place[value] for value in shown], [f"{value:g}" for value in shown])
     else:
         axes.xaxis.set_major_locator(MaxNLocator(TICKS, steps=[1, 2, 5, 10]))
 

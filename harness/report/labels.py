@@ -17,20 +17,16 @@ from matplotlib.backend_bases import RendererBase
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.text import Annotation, Text
+from matplotlib.transforms import IdentityTransform
 from numpy.typing import NDArray
+
+from harness.report.placing import anchor, place
 
 Floats = NDArray[np.float64]
 
 _SIZE = 7.5  # points
 _INK = "#222222"  # light colours make poor letters: labels carry a line or mark of the colour instead
 _HALO = [withStroke(linewidth=2, foreground="white")]
-_RINGS = np.array(  # places around a point to try, in points, the nearest first
-    [
-        (radius * np.cos(turn), radius * np.sin(turn))
-        for radius in (9, 14, 20, 28, 38, 50, 65, 85, 110, 140)
-        for turn in np.arange(24) / 24 * 2 * np.pi
-    ]
-)
 _LEADER: dict[str, Any] = {"arrowstyle": "-", "color": "#999999", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 3}
 
 
@@ -50,7 +46,8 @@ def beside(axes: Axes, labels: Sequence[Label]) -> None:
     """Write each label near its point, off the other labels, points and whiskers, with a thin line where it lies apart.
 
     Labels are placed one by one, the most crowded first, each at the place of least cost among rings of places around
-    its point.
+    its point; then once more, now that all the others are known. The lines have the colours of their labels and lie
+    above all of these.
     """
     if labels:
         axes.add_artist(_Beside(axes, labels))
@@ -77,39 +74,31 @@ class _Beside(_Arranger):
         super().__init__(axes, labels)
         how: dict[str, Any] = {"va": "center", "fontsize": _SIZE, "color": _INK, "path_effects": _HALO}
         self.texts = [
-            axes.annotate(label.text, (label.x, label.y), (0, 0), textcoords="offset points", arrowprops=_LEADER, **how)
+            axes.annotate(label.text, (label.x, label.y), (0, 0), textcoords="offset points", **how) for label in labels
+        ]
+        self.leaders = [
+            Line2D([], [], transform=IdentityTransform(), color=label.colour, lw=0.7, zorder=4, clip_on=False)
             for label in labels
         ]
-        for text in self.texts:
-            text.set_in_layout(False)
+        for leader in self.leaders:
+            axes.add_artist(leader)
+        for artist in (*self.texts, *self.leaders):
+            artist.set_in_layout(False)
 
     def draw(self, renderer: RendererBase) -> None:
-        """Place the texts."""
+        """Place the texts and their lines."""
         axes, unit = self.panel, float(np.asarray(renderer.points_to_pixels(1.0)))
         points = np.array([axes.transData.transform((label.x, label.y)) for label in self.labels])
-        taken = np.concatenate([_mark(axes, label, unit) for label in self.labels])
-        frame = np.array(axes.get_window_extent().extents)[None]
-        written = np.empty((0, 4))
-        distances = np.hypot(*(points[:, None] - points[None]).T)
-        for index in np.argsort(-(1 / (20 + distances)).sum(axis=0), kind="stable"):
-            text = self.texts[index]
-            size = np.array(Text.get_window_extent(text, renderer).size)
-            anchors = np.stack([_anchor(_RINGS[:, 0]), np.full(len(_RINGS), 0.5)], axis=1)
-            corner = points[index] + _RINGS * unit - size * anchors
-            boxes = np.concatenate([corner, corner + size], axis=1)
-            cost = (
-                np.hypot(*_RINGS.T)
-                + 100 * _overlaps(boxes, written)
-                + 20 * _overlaps(boxes, taken)
-                + 100 * (size.prod() - _overlaps(boxes, frame))
-            )
-            best = int(np.argmin(cost))
-            written = np.concatenate([written, boxes[best : best + 1]])
-            dx, dy = _RINGS[best]
-            text.xyann = (dx, dy)
-            text.set_horizontalalignment(("left", "center", "right")[round(2 * float(_anchor(dx)))])
-            if text.arrow_patch:
-                text.arrow_patch.set_visible(bool(np.hypot(dx, dy) > 12))
+        sizes = np.array([Text.get_window_extent(text, renderer).size for text in self.texts])
+        marks = [_mark(axes, label, unit) / unit for label in self.labels]
+        frame = np.array(axes.get_window_extent().extents)
+        placed = place(points / unit, sizes / unit, marks, frame / unit)
+        # matplotlib hides labels of points that are out of sight
+        shown = [bool((frame[:2] <= point).all() and (point <= frame[2:]).all()) for point in points]
+        for text, line, each, here in zip(self.texts, self.leaders, placed, shown, strict=True):
+            text.xyann = each.offset[0], each.offset[1]
+            text.set_horizontalalignment(("left", "center", "right")[round(2 * float(anchor(each.offset[0])))])
+            line.set_data(*(unit * each.leader.T if here and each.leader is not None else np.empty((2, 0))))
 
 
 class _AtEnds(_Arranger):
@@ -169,21 +158,9 @@ def _lowest(stack: Sequence[float], step: float) -> float:
     return float(np.mean(stack)) - step * (len(stack) - 1) / 2
 
 
-def _anchor(dx: Floats) -> Floats:
-    """Where a label is held that lies so far to the right of its point: 0 at its left, 1 at its right, 0.5 between."""
-    return np.where(np.abs(dx) <= 1, 0.5, (dx < 0).astype(np.float64))
-
-
 def _mark(axes: Axes, label: Label, unit: float) -> Floats:
     """[n, 4] the boxes, in pixels, that a point and what belongs to it take."""
     corners = np.array([(label.x, label.y, label.x, label.y), *label.around], dtype=np.float64).reshape(-1, 2)
     boxes = np.asarray(axes.transData.transform(corners), dtype=np.float64).reshape(-1, 4)
     border = np.array([5.0] + [2.0] * len(label.around))[:, None] * unit
     return np.asarray(boxes + border * np.array([-1, -1, 1, 1]), dtype=np.float64)
-
-
-def _overlaps(boxes: Floats, others: Floats) -> Floats:
-    """[n, 4], [m, 4] -> [n]: the area that each box shares with all others together."""
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    return np.asarray(np.clip(high - low, 0, None).prod(axis=2).sum(axis=1))

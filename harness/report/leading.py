@@ -19,7 +19,11 @@ _SMOOTH = ("ratio", "exp-ratio", "complements", "share")
 
 
 def leading(
-    losses: Sequence[float], scores: Sequence[ScoreRecord | None], given: Sequence[Evidence | None], alpha: float
+    losses: Sequence[float],
+    scores: Sequence[ScoreRecord | None],
+    given: Sequence[Evidence | None],
+    alpha: float,
+    same: Sequence[int] = (),
 ) -> list[bool]:
     """Which rows may be the best one.
 
@@ -28,26 +32,32 @@ def leading(
     probability of at least 1 - `alpha`: to be left out it has to be found worse than one of the others, and each of
     them makes that happen with a probability of `alpha` / (rows - 1) at most (Gupta, 1965, "On some multiple decision
     (selection and ranking) rules"). Holm's correction has no such proof here, as data choose the row that is tested
-    against. A row that cannot be tested does not lead, unless it is the best.
+    against. A row that cannot be tested does not lead, unless it is the best. Rows that hold the same texts are one.
 
     Args:
         losses: of each row, how far it is from the best there can be; NaN: it is not ranked.
         scores: the score of each row.
         given: what each score can be resampled from.
         alpha: the chance that the truly best row is not among those that lead.
+        same: of each row, the first one that holds its texts; (): all hold others.
     """
-    ranked = [row for row, loss in enumerate(losses) if not math.isnan(loss)]
-    if not ranked:
-        return [False] * len(losses)
-    best = min(ranked, key=lambda row: losses[row])
-    tests = len(ranked) - 1
+    ranked: dict[int, list[int]] = {}  # the first row of some texts -> all of them
+    for row, loss in enumerate(losses):
+        if not math.isnan(loss):
+            ranked.setdefault(same[row] if same else row, []).append(row)
     leads = [False] * len(losses)
-    for row in ranked:
+    if not ranked:
+        return leads
+    chosen = [next((row for row in rows if given[row]), rows[0]) for rows in ranked.values()]
+    best = min(chosen, key=lambda row: losses[row])
+    tests = len(ranked) - 1
+    for row, rows in zip(chosen, ranked.values(), strict=True):
         p = math.nan if losses[row] > losses[best] else 1.0
         one, other = scores[row], scores[best]
         if math.isnan(p) and one and other:
             p = worse(one, given[row], other, given[best])
-        leads[row] = p * tests >= alpha or losses[row] == losses[best]
+        for each in rows:
+            leads[each] = p * tests >= alpha or losses[row] == losses[best]
     return leads
 
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon
 from matplotlib.ticker import FuncFormatter, LogLocator
 from numpy.typing import NDArray
@@ -103,7 +105,8 @@ def together(axes: Axes, sheet: Sheet, scales: Scales) -> None:
 def _apart(sheets: Sequence[Sheet], scales: Scales) -> Figure:
     """Small multiples: each strategy over the others in grey and the reference in black.
 
-    The margins are set by hand: matplotlib's layout engine takes many seconds for 25 panels.
+    The margins are set by hand: matplotlib's layout engine takes many seconds for 25 panels. Only the outermost panels
+    have axes with ticks and numbers, which take longer than all that is drawn inside.
     """
     cells = [(sheet, series, line) for sheet in sheets for series, line in sheet.lines]
     columns = math.ceil(math.sqrt(len(cells)))
@@ -113,9 +116,12 @@ def _apart(sheets: Sequence[Sheet], scales: Scales) -> Figure:
     width, height = LEFT + 0.1 + each * columns, 0.9 + (tall + GAP) * rows - GAP
     made = style.new(width, height, layout=None)
     made.subplots_adjust(LEFT / width, 0.55 / height, 1 - 0.1 / width, 1 - 0.35 / height, wspace=0.1, hspace=GAP / tall)
-    for axes, (sheet, series, line) in zip(_grid(made, rows, columns, len(cells), scales), cells, strict=True):
+    panels = _grid(made, rows, columns, len(cells), scales)
+    _scale(panels[0], scales)  # they share it
+    grey = {id(sheet): _joined([line for _, line in sheet.lines]) for sheet in sheets}
+    for axes, (sheet, series, line) in zip(panels, cells, strict=True):
         if scales.others:
-            _quiet(axes, [other for whose, other in sheet.lines if whose is not series])
+            axes.plot(*grey[id(sheet)], color=style.QUIET, lw=0.6)
         if sheet.reference is not None:
             axes.plot(sheet.reference.x, sheet.reference.y, color=style.REFERENCE, lw=1.2, ls=(0, (1, 1)))
             _band(axes, sheet.reference)
@@ -123,19 +129,33 @@ def _apart(sheets: Sequence[Sheet], scales: Scales) -> Figure:
         title = wrap(f"{_named(series.label, line)} {sheet.title}".strip(), int(18 * each))
         # A height that is given need not be sought, which takes as long as drawing the panel.
         axes.set_title("\n".join(title[:2]) + "…" * (len(title) > 2), fontsize=7, y=1)
-        _scale(axes, scales)
+    _bare(panels, columns)
     return made
 
 
-def _quiet(axes: Axes, others: Sequence[Line]) -> None:
-    """Lines to compare with, drawn as one with gaps."""
-    if others:
-        x, y = (np.concatenate([np.append(line, np.nan) for line in each]) for each in _both(others))
-        axes.plot(x, y, color=style.QUIET, lw=0.6)
+def _joined(lines: Sequence[Line]) -> tuple[Values, Values]:
+    """Lines to compare with as one with gaps."""
+    points = np.concatenate([np.pad([line.x, line.y], ((0, 0), (0, 1)), constant_values=np.nan) for line in lines], 1)
+    return points[0], points[1]
 
 
-def _both(lines: Sequence[Line]) -> tuple[list[Values], list[Values]]:
-    return [line.x for line in lines], [line.y for line in lines]
+def _bare(panels: Sequence[Axes], columns: int) -> None:
+    """Leave the panels that are not at the left or the lower edge nothing of their axes but the lines of the grid."""
+    across, up = (
+        [at for at in axis.get_majorticklocs() if low <= at <= high]
+        for axis in (panels[0].xaxis, panels[0].yaxis)
+        for low, high in [sorted(axis.get_view_interval())]
+    )
+    how: dict[str, Any] = {"color": mpl.rcParams["grid.color"], "lw": mpl.rcParams["grid.linewidth"], "zorder": 0.5}
+    for place, axes in enumerate(panels):
+        if place + columns < len(panels):
+            axes.xaxis.set_visible(False)
+            ends = np.tile([0, 1, np.nan], len(across))
+            axes.add_artist(Line2D(np.repeat(across, 3), ends, transform=axes.get_xaxis_transform(), **how))
+        if place % columns:
+            axes.yaxis.set_visible(False)
+            ends = np.tile([0, 1, np.nan], len(up))
+            axes.add_artist(Line2D(ends, np.repeat(up, 3), transform=axes.get_yaxis_transform(), **how))
 
 
 def _grid(made: Figure, rows: int, columns: int, used: int, scales: Scales) -> list[Axes]:

@@ -11,9 +11,11 @@ import pandas as pd
 from harness.report import escape, gaps, seeds
 from harness.report.figures import Drawing
 from harness.report.grid import Grid
+from harness.report.remarks import remarks
 from harness.report.tables import Table
 from harness.report.verdict import verdict
-from harness.report.writers import legend, to_markdown, unranked
+from harness.report.words import prompts
+from harness.report.writers import DOT, legend, to_markdown
 from harness.results import JobResult, Sweep
 
 
@@ -28,10 +30,10 @@ def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], prompts: in
         characters: where to cut a text that is longer.
     """
     sections = [
-        f"# {question(sweep)}\n\n{setting(sweep)}",
+        f"# {question(sweep, table)}\n\n{setting(sweep)}",
         escape.code_block(sweep.command, "sh") if sweep.command else "",
         _section("Verdict", verdict(sweep, table)),
-        _section("Scores", f"{to_markdown(table)}\n{legend(table)}.\n\n{_bullets(remarks(sweep, table))}"),
+        _section("Scores", f"{to_markdown(table)}\n{legend(table, dot=DOT)}.\n\n{_bullets(remarks(sweep, table))}"),
         _section("Distance from the reference texts", _grid(gaps.grid(table))),
         _section("Over seeds", _grid(seeds.grid(sweep.jobs, table))),
         _section("Figures", "\n\n".join(map(_figure, drawings))),
@@ -55,11 +57,12 @@ def _grid(grid: Grid | None) -> str:
     return grid.to_markdown() if grid else ""
 
 
-def question(sweep: Sweep) -> str:
+def question(sweep: Sweep, table: Table) -> str:
     """What the sweep asks, as a line of Markdown."""
     if len(sweep.jobs) == 1:
         return f"What does {escape.markdown(sweep.jobs[0].label)} make of the prompts?"
-    if any(each.scores for each in sweep.references):
+    closest = (cell and cell.best for column in table.columns if column.better == "reference" for cell in column.cells)
+    if any(closest):
         return f"Which of {len(sweep.jobs)} jobs comes closest to the reference texts?"
     return f"How do {len(sweep.jobs)} jobs differ?"
 
@@ -79,52 +82,12 @@ def setting(sweep: Sweep) -> str:
     models = dict.fromkeys(str(job.provenance.get("model") or job.choices.get("model", "")) for job in sweep.jobs)
     facts = [
         f"Model: {escape.markdown(', '.join(models))}" if any(models) else "",
-        f"{_count(rows['prompt_id'].nunique(), 'prompt')}" + (f" ({chosen('prompts')})" if chosen("prompts") else ""),
+        prompts(sweep) + (f" ({chosen('prompts')})" if chosen("prompts") else ""),
         f"up to {', '.join(map(str, sorted(lengths)))} new tokens" if lengths else "",
         f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}",
         f"{samples} samples per prompt where a strategy draws" if samples > 1 else "",
     ]
     return "; ".join(filter(None, facts)) + "."
-
-
-def remarks(sweep: Sweep, table: Table) -> list[str]:
-    """Notes of the scores, columns that are not ranked, jobs that are missing: lines of Markdown."""
-    notes: dict[str, list[str]] = {}
-    for job in sweep.jobs:
-        for score in job.scores:
-            for note in score.notes:
-                notes.setdefault(f"{score.name}: {note}", []).append(job.label)
-    lines = [
-        f"{escape.markdown(', '.join(names))}: not ranked, as signatures differ in {escape.markdown(why)}"
-        for why, names in unranked(table).items()
-    ]
-    if any(why.startswith("texts ") for why in unranked(table)):
-        lines.append("distances from the reference texts compare them all the same: they take one text per prompt")
-    lines += [
-        escape.markdown(note) + ("" if len(labels) == len(sweep.jobs) else f" ({escape.markdown(', '.join(labels))})")
-        for note, labels in notes.items()
-    ]
-    if any(cell and cell.interval for column in table.columns for cell in column.cells):
-        lines.append(f"In brackets: 95% intervals ({_methods(table)})")
-    return lines + [f"unfinished, not in this report: {escape.code(name)}" for name in sweep.unfinished]
-
-
-def _methods(table: Table) -> str:
-    """How the intervals of the table were made."""
-    said = {
-        "bca": "bootstrap over prompts, bias-corrected and accelerated",
-        "percentile": "bootstrap over prompts, percentile",
-        "student": "Student's, over few prompts",
-        "wilson": "Wilson's, of shares of texts",
-        "jackknife": "jackknife over 20 groups of prompts",
-    }
-    by_method: dict[str, list[str]] = {}
-    for column in table.columns:
-        for cell in column.cells:
-            method = cell.score.method if cell and cell.interval else None
-            if method in said and column.name not in by_method.setdefault(method, []):
-                by_method[method].append(column.name)
-    return "; ".join(f"{said[method]}: {escape.markdown(', '.join(names))}" for method, names in by_method.items())
 
 
 def _figure(drawing: Drawing) -> str:
@@ -204,7 +167,3 @@ def _made(about: Mapping[str, Any]) -> str:
         f"model {about.get('model')} ({about.get('fingerprint')})",
     ]
     return escape.markdown("; ".join(filter(None, facts)))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' * (number != 1)}"

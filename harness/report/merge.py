@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import InputError, did_you_mean
 from harness.report.names import about, apart
+from harness.report.series import grouped
 from harness.results import JobResult, References, Sweep
 from harness.signature import parse
 
@@ -35,8 +36,33 @@ class _Set:
         return [fields.get(name) for name in ("model", "dtype", "packed", "backend")]
 
 
+@dataclass(frozen=True)
+class _Once:
+    """A job of one of the sweeps, and the same job as others have it."""
+
+    sweep: Sweep
+    job: JobResult
+    again: list[tuple[Sweep, JobResult]]
+
+    def same(self, job: JobResult) -> bool:
+        """Whether the other is this job once more: decoded as its signature says, the same texts, scored alike."""
+        mine, theirs = ({s.name: s.signature for s in each.scores} for each in (self.job, job))
+        agree = all(mine[name] == theirs[name] for name in mine.keys() & theirs.keys())
+        named = self.job.signature and self.job.texts
+        return bool(named and agree and (self.job.signature, self.job.texts) == (job.signature, job.texts))
+
+    def whole(self) -> JobResult:
+        """The job with the scores of all."""
+        scores, evidence = list(self.job.scores), dict(self.job.evidence)
+        for _, other in self.again:
+            known = {score.name for score in scores}
+            scores += [score for score in other.scores if score.name not in known]
+            evidence = {**other.evidence, **evidence}
+        return replace(self.job, scores=scores, evidence=evidence)
+
+
 def merge(sweeps: Sequence[Sweep], folder: Path, command: str) -> Sweep:
-    """One sweep with the jobs of all, in their order. A single one stays as it is.
+    """One sweep with the jobs of all, in their order, each once. A single sweep stays as it is.
 
     Args:
         sweeps: what is merged.
@@ -45,25 +71,55 @@ def merge(sweeps: Sequence[Sweep], folder: Path, command: str) -> Sweep:
     """
     if len(sweeps) == 1:
         return sweeps[0]
-    owners = [(sweep, job) for sweep in sweeps for job in sweep.jobs]
-    jobs = [job for _, job in owners]
-    labels = apart([job.label for job in jobs], list(map(about, jobs)), [sweep.name for sweep, _ in owners])
-    references, found = _references(sweeps)
+    owners = _once(sweeps)
+    jobs = [owner.whole() for owner in owners]
+    labels = apart([job.label for job in jobs], list(map(about, jobs)), [owner.sweep.name for owner in owners])
+    references, found = _references(sweeps, {(id(owner.sweep), owner.job.reference or "") for owner in owners})
     return Sweep(
         folder=folder,
         name=folder.name,
         command="\n".join(dict.fromkeys([*(sweep.command for sweep in sweeps if sweep.command), command])),
         jobs=[
-            replace(job, label=label, reference=found.get((id(sweep), job.reference or "")))
-            for (sweep, job), label in zip(owners, labels, strict=True)
+            replace(job, label=label, reference=found.get((id(owner.sweep), job.reference or "")))
+            for owner, job, label in zip(owners, jobs, labels, strict=True)
         ],
         references=references,
         unfinished=[f"{sweep.folder.name}/{name}" for sweep in sweeps for name in sweep.unfinished],
+        notes=_notes(sweeps) + _left_out(owners, labels),
     )
 
 
-def _references(sweeps: Sequence[Sweep]) -> tuple[list[References], dict[tuple[int, str], str]]:
-    """The distinct sets of references; and what a sweep's set is called now."""
+def _once(sweeps: Sequence[Sweep]) -> list[_Once]:
+    """The jobs of all sweeps in their order, those that come again with the first."""
+    found: list[_Once] = []
+    for sweep in sweeps:
+        for job in sweep.jobs:
+            first = next((each for each in found if each.same(job)), None)
+            if first:
+                first.again.append((sweep, job))
+            else:
+                found.append(_Once(sweep, job, []))
+    return found
+
+
+def _notes(sweeps: Sequence[Sweep]) -> list[str]:
+    said = grouped(((note, sweep.folder.name) for sweep in sweeps for note in sweep.notes), lambda each: each[0])
+    return [f"{', '.join(name for _, name in whose)}: {note}" for note, whose in said.items()]
+
+
+def _left_out(owners: Sequence[_Once], labels: Sequence[str]) -> list[str]:
+    again = [
+        f"{job.label} of {sweep.folder.name} (here {label})"
+        for owner, label in zip(owners, labels, strict=True)
+        for sweep, job in owner.again
+    ]
+    return [f"left out, as another job has the same signature and the same texts: {', '.join(again)}"] if again else []
+
+
+def _references(
+    sweeps: Sequence[Sweep], used: set[tuple[int, str]]
+) -> tuple[list[References], dict[tuple[int, str], str]]:
+    """The distinct sets of references of which one is used; and what a sweep's set is called now."""
     distinct: list[_Set] = []
     place: dict[tuple[int, str], int] = {}
     for sweep in sweeps:
@@ -76,10 +132,14 @@ def _references(sweeps: Sequence[Sweep]) -> tuple[list[References], dict[tuple[i
             else:
                 distinct[at] = replace(distinct[at], references=_union(distinct[at].references, each))
             place[id(sweep), each.label] = at
-    words = [_words(one.job) for one in distinct]
-    labels = apart([one.references.label for one in distinct], words, [f"of {one.sweep}" for one in distinct])
-    named = [replace(one.references, label=label) for one, label in zip(distinct, labels, strict=True)]
-    return named, {key: labels[at] for key, at in place.items()}
+    kept = [at for at in range(len(distinct)) if any(place.get(key) == at for key in used)]
+    sets = [distinct[at] for at in kept]
+    labels = apart(
+        [one.references.label for one in sets], [_words(o.job) for o in sets], [f"of {o.sweep}" for o in sets]
+    )
+    named = [replace(one.references, label=label) for one, label in zip(sets, labels, strict=True)]
+    called = dict(zip(kept, labels, strict=True))
+    return named, {key: called[at] for key, at in place.items() if at in called}
 
 
 def _union(one: References, other: References) -> References:
@@ -107,8 +167,11 @@ def baseline(sweeps: Sequence[Sweep], merged: Sweep, wanted: str | None) -> str 
     labels = [job.label for job in merged.jobs]
     if wanted is None or wanted in labels:
         return wanted
-    before = [job.label for sweep in sweeps for job in sweep.jobs]
-    called = [now for now, then in zip(labels, before, strict=True) if then == wanted]
+    called = [
+        label
+        for label, owner in zip(labels, _once(sweeps), strict=True)
+        if wanted in (owner.job.label, *(job.label for _, job in owner.again))
+    ]
     if len(called) > 1:
         raise InputError(f"--baseline {wanted!r}: there are several of this name: {', '.join(called)}")
     if not called:

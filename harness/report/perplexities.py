@@ -15,6 +15,7 @@ from harness.report.series import Panel, panels
 from harness.results import JobResult, References
 
 DOTS = 20  # each stands for as many texts
+AXIS = "perplexity of each text under the generator (log scale)"
 
 
 def perplexities(frame: pd.DataFrame) -> NDArray[np.float64]:
@@ -26,13 +27,12 @@ def perplexities(frame: pd.DataFrame) -> NDArray[np.float64]:
 def rows(axes: Axes, panel: Panel) -> None:
     """A row per strategy, the reference the lowest: dots are twentieths of the texts, the bar their middle half."""
     shown = [(s.label, [job.generations for job in s.jobs], s.look) for s in panel.series]
-    if panel.references:
+    human = perplexities(panel.references.frame) if panel.references else np.empty(0)
+    if panel.references and len(human):
         shown.append(("reference", [panel.references.frame], style.Look(style.REFERENCE, "*", "-")))
-        human = perplexities(panel.references.frame)
-        if len(human):
-            low, middle, high = np.quantile(human, [0.25, 0.5, 0.75])
-            axes.axvspan(low, high, color=style.REFERENCE, alpha=0.09, lw=0, zorder=0)
-            axes.axvline(middle, color=style.REFERENCE, lw=1, ls=(0, (1, 1.5)), zorder=1)
+        low, middle, high = np.quantile(human, [0.25, 0.5, 0.75])
+        axes.axvspan(low, high, color=style.REFERENCE, alpha=0.09, lw=0, zorder=0)
+        axes.axvline(middle, color=style.REFERENCE, lw=1, ls=(0, (1, 1.5)), zorder=1)
     for row, (_, frames, look) in enumerate(shown):
         found = np.concatenate([perplexities(frame) for frame in frames])
         if not len(found):
@@ -61,5 +61,5 @@ def draw(jobs: Sequence[JobResult], references: Sequence[References]) -> Figure 
     cells = figure.subplots(len(sets), 1, squeeze=False, sharex=True, height_ratios=heights)
     for axes, panel in zip(cells[:, 0], sets, strict=True):
         rows(axes, panel)
-    cells[-1, 0].set_xlabel("perplexity of each text under the generator (log scale)")
+    cells[-1, 0].set_xlabel(AXIS)
     return figure

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.report import labels, style
+from harness.report.intervals import interval
 from harness.report.series import Panel, Series, panels
 from harness.report.tables import find
 from harness.report.turns import turns
@@ -62,22 +63,20 @@ def scatter(axes: Axes, panel: Panel, diversity: str) -> None:
 
 
 def _series(axes: Axes, series: Series, diversity: str) -> labels.Label | None:
-    """One mark at the mean over the seeds, with the seeds small beside it, or with the interval of the only job."""
+    """One mark at the mean over the seeds, with its interval, and the seeds small beside it."""
     pairs = [(find(job.scores, QUALITY), find(job.scores, diversity)) for job in series.jobs]
     found = [(x, y) for x, y in pairs if x and y]
     if not found:
         return None
     x, y = (float(np.mean([pair[i].value for pair in found])) for i in range(2))
     look = series.look
-    around: list[tuple[float, float, float, float]] = []
+    around = _whiskers(axes, (x, y), [x for x, _ in found], [y for _, y in found], look.colour)
     if len(found) > 1:
         each = np.array([(a.value, b.value) for a, b in found])
-        around = [(float(a), float(b), float(a), float(b)) for a, b in each]
+        around += [(float(a), float(b), float(a), float(b)) for a, b in each]
         axes.plot(each[:, 0], each[:, 1], ls="", marker=look.marker, ms=3, color=look.colour, alpha=0.5)
-    else:
-        around = _whiskers(axes, *found[0], look.colour)
     axes.plot(x, y, ls="", marker=look.marker, ms=7, color=look.colour, mec="white", mew=0.6)
-    return labels.Label(x, y, series.label, around=tuple(around))
+    return labels.Label(x, y, series.label, look.colour, around=tuple(around))
 
 
 def _reference(axes: Axes, references: References, diversity: str) -> list[labels.Label]:
@@ -86,18 +85,18 @@ def _reference(axes: Axes, references: References, diversity: str) -> list[label
         return []
     for line, at in ((axes.axvline, x.value), (axes.axhline, y.value)):
         line(at, color=style.REFERENCE, lw=0.7, ls=(0, (1, 3)), zorder=1)
-    around = _whiskers(axes, x, y, style.REFERENCE)
+    around = _whiskers(axes, (x.value, y.value), [x], [y], style.REFERENCE)
     axes.plot(x.value, y.value, ls="", marker="*", ms=13, color=style.REFERENCE, mec="white", mew=0.6)
-    return [labels.Label(x.value, y.value, references.label, around=tuple(around))]
+    return [labels.Label(x.value, y.value, references.label, style.REFERENCE, around=tuple(around))]
 
 
-def _whiskers(axes: Axes, x: ScoreRecord, y: ScoreRecord, colour: str) -> list[tuple[float, float, float, float]]:
-    """Draw the intervals that there are: from and to where."""
-    ends = []
-    if x.low is not None and x.high is not None:
-        ends.append((x.low, y.value, x.high, y.value))
-    if y.low is not None and y.high is not None:
-        ends.append((x.value, y.low, x.value, y.high))
-    for left, low, right, high in ends:
-        axes.plot([left, right], [low, high], color=colour, lw=1, alpha=0.6)
-    return ends
+def _whiskers(
+    axes: Axes, at: tuple[float, float], x: Sequence[ScoreRecord], y: Sequence[ScoreRecord], colour: str
+) -> list[tuple[float, float, float, float]]:
+    """Draw the intervals that there are around a point, given the scores of its seeds: from and to where."""
+    (left, right), (low, high) = interval(x), interval(y)
+    ends = [(left, at[1], right, at[1]), (at[0], low, at[0], high)]
+    known = [each for each in ends if all(map(math.isfinite, each))]
+    for x0, y0, x1, y1 in known:
+        axes.plot([x0, x1], [y0, y1], color=colour, lw=1, alpha=0.6)
+    return known

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.evidence import Evidence, Tests, against
 from harness.metrics.base import Better
+from harness.report.alike import alike
 from harness.report.baseline import choose
 from harness.report.leading import leading
 from harness.results import JobResult, References, ScoreRecord
@@ -57,6 +58,11 @@ class Column:
         """≈: closer to the reference is better; ↑: higher is; ↓: lower is."""
         return {"reference": "≈", "high": "↑", "low": "↓"}[self.better]
 
+    @property
+    def scale(self) -> float:
+        """The largest finite magnitude, which decides on digits (`decimals`)."""
+        return max((abs(c.score.value) for c in self.cells if c and math.isfinite(c.score.value)), default=1.0)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -67,6 +73,7 @@ class Table:
     columns: list[Column]
     baseline: str = ""  # the job that the others are tested against; "": there are no others
     tests: int = 0  # how many tests that made, which Holm's correction counts
+    alike: tuple[int, ...] = ()  # of each job, the first row that holds the same texts: they are one hypothesis
 
     def frame(self) -> pd.DataFrame:
         """The values, unrounded; NaN where there is none."""
@@ -95,30 +102,41 @@ def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = (), b
     names = dict.fromkeys(name for row in rows[: len(jobs)] for name in row)
     labels = [each.label for each in everyone]
     mixed = difference([job.signature for job in jobs])
+    same = alike(jobs)
     columns = [
-        _column(name, [row.get(name) for row in rows], [job.evidence.get(name) for job in jobs], mixed)
+        _column(name, [row.get(name) for row in rows], [job.evidence.get(name) for job in jobs], same, mixed)
         for name in names
     ]
     chosen = choose(labels[: len(jobs)], baseline)
-    tests = _tests(jobs, columns, chosen) if chosen else {}
-    marked = [_with_p(column, labels[: len(jobs)], tests) for column in columns]
-    return Table(labels, len(jobs), marked, chosen, len(tests))
+    tests = _tests(jobs, columns, same, chosen) if chosen else {}
+    marked = [_with_p(column, [labels[row] for row in same], tests) for column in columns]
+    return Table(labels, len(jobs), marked, chosen, len(tests), same)
 
 
-def _tests(jobs: Sequence[JobResult], columns: Sequence[Column], baseline: str) -> Tests:
-    """Every job against the baseline, in the columns whose rows may be compared."""
+def _tests(jobs: Sequence[JobResult], columns: Sequence[Column], same: Sequence[int], baseline: str) -> Tests:
+    """Every hypothesis against the baseline's, in the columns whose rows may be compared, by its first row's label."""
     ranked = {column.name for column in columns if not column.differs}
-    given = {job.label: {name: e for name, e in job.evidence.items() if name in ranked} for job in jobs}
-    return against(given, baseline)
+    given: dict[str, dict[str, Evidence]] = {}
+    for row, job in zip(same, jobs, strict=True):
+        known = given.setdefault(jobs[row].label, {})
+        known |= {name: e for name, e in job.evidence.items() if name in ranked and name not in known}
+    return against(given, next(jobs[row].label for row, job in zip(same, jobs, strict=True) if job.label == baseline))
 
 
 def _with_p(column: Column, labels: Sequence[str], tests: Tests) -> Column:
+    """The column with the p-values of jobs, given the labels that they are tested under."""
     ps = [tests[label, column.name][1] if (label, column.name) in tests else math.nan for label in labels]
     cells = [replace(cell, p=p) if cell else None for cell, p in zip(column.cells, ps, strict=False)]
     return replace(column, cells=[*cells, *column.cells[len(cells) :]])
 
 
-def _column(name: str, scores: Sequence[ScoreRecord | None], given: Sequence[Evidence | None], mixed: str) -> Column:
+def _column(
+    name: str,
+    scores: Sequence[ScoreRecord | None],
+    given: Sequence[Evidence | None],
+    same: Sequence[int],
+    mixed: str,
+) -> Column:
     """A score of all rows, of which the first are jobs and have evidence; and why they are not ranked, if so."""
     has = [score if score and not math.isnan(score.value) else None for score in scores]
     scale = max((abs(s.value) for s in has if s and math.isfinite(s.value)), default=1.0)
@@ -126,10 +144,10 @@ def _column(name: str, scores: Sequence[ScoreRecord | None], given: Sequence[Evi
     better = next(score.better for score in scores if score)
     jobs = len(given)
     differs = mixed or difference([score.signature for score in has[:jobs] if score])
-    if jobs > 1 and not differs:
+    if len(set(same)) > 1 and not differs:
         losses = distances(has[:jobs])
-        best = _best(losses, [decimals(score.value, scale) if score else 0 for score in has[:jobs]])
-        leads = leading(losses, has[:jobs], given, ALPHA)
+        best = least(losses, [decimals(score.value, scale) if score else 0 for score in has[:jobs]])
+        leads = leading(losses, has[:jobs], given, ALPHA, same)
         for row, cell in enumerate(cells[:jobs]):
             if cell:
                 cells[row] = replace(cell, best=best[row], good=best[row] or leads[row], loss=losses[row])
@@ -143,11 +161,11 @@ def _cell(score: ScoreRecord, scale: float) -> Cell:
     return Cell(score, number(score.value, digits), (number(score.low, digits), number(score.high, digits)))
 
 
-def _best(losses: Sequence[float], digits: Sequence[int]) -> list[bool]:
-    """Which rows have the least loss, as far as the digits of the table tell."""
-    least = min((loss for loss in losses if not math.isnan(loss)), default=math.nan)
+def least(losses: Sequence[float], digits: Sequence[int]) -> list[bool]:
+    """Which have the least loss, as far as so many digits each tell; none whose loss is NaN."""
+    smallest = min((loss for loss in losses if not math.isnan(loss)), default=math.nan)
     return [
-        not math.isnan(loss) and number(loss, d) == number(least, d) for loss, d in zip(losses, digits, strict=True)
+        not math.isnan(loss) and number(loss, d) == number(smallest, d) for loss, d in zip(losses, digits, strict=True)
     ]
 
 

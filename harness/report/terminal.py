@@ -12,11 +12,12 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from harness.report.escape import visible
+from harness.report.remarks import untested
 from harness.report.tables import ALPHA, FIRST, MISSING, Column, Table, tabulate
 from harness.report.writers import MARK, unranked
 from harness.results import Sweep
 
-_LABEL = 26  # characters that a label gets before it is cut
+_LABEL = 26  # characters that a label gets before it is cut, or more where labels would look the same
 _ASCII = str.maketrans({"≈": "~", "↑": "^", "↓": "v", "–": "-", "…": ".", "†": "+"})
 
 
@@ -63,6 +64,8 @@ def print_table(
     for why, names in unranked(table).items():
         which = "no score is ranked" if len(names) == len(table.columns) else f"not ranked: {', '.join(names)}"
         console.print(_text(f"{which}; signatures differ in {why}", console, "yellow"))
+    for note in (*sweep.notes, *untested(sweep, table)):
+        console.print(_text(visible(note), console, "yellow"))
     if report:
         console.print(_text(f"report: {report}", console), soft_wrap=True)
 
@@ -71,8 +74,8 @@ def _tall(table: Table, console: Console) -> Grid:
     """One row per score: value, interval and reference of the only job."""
     grid = Grid(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     grid.add_column("score", no_wrap=True)
-    for label in table.labels:
-        grid.add_column(_text(_short(label), console), justify="right")
+    for label in _short(table.labels):
+        grid.add_column(_text(label, console), justify="right")
     for column in table.columns:
         cells = [
             f"{cell.value} ({cell.interval[0]}–{cell.interval[1]})" if cell and cell.interval else _value(column, row)
@@ -98,12 +101,12 @@ def _grid(table: Table, columns: Sequence[Column], console: Console) -> Grid:
     grid.add_column("strategy", no_wrap=True)
     for column in columns:
         grid.add_column(_text(f"{column.name} {column.arrow}", console), justify="right", no_wrap=True)
-    for row, label in enumerate(table.labels):
+    for row, label in enumerate(_short(table.labels)):
         if row == table.jobs:
             grid.add_section()
         good = [bool(cell and cell.good) for cell in (column.cells[row] for column in columns)]
         cells = [_text(_value(c, row), console, "bold" if g else "") for c, g in zip(columns, good, strict=True)]
-        grid.add_row(_text(_short(label), console), *cells, style="" if row < table.jobs else "italic")
+        grid.add_row(_text(label, console), *cells, style="" if row < table.jobs else "italic")
     return grid
 
 
@@ -112,9 +115,19 @@ def _value(column: Column, row: int) -> str:
     return MISSING if cell is None else cell.value + "*" * cell.best + MARK * cell.marked
 
 
-def _short(label: str) -> str:
-    shown = visible(label)
-    return shown if len(shown) <= _LABEL else shown[: _LABEL - 1] + "…"
+def _short(labels: Sequence[str]) -> list[str]:
+    """Labels cut to `_LABEL` characters: at the end; in the middle, if they look the same so; later, if even so."""
+    shown = [visible(label) for label in labels]
+    for size in range(_LABEL, max(map(len, shown), default=0)):
+        for tail in (0, size // 2):
+            cut = [each if len(each) <= size else _cut(each, size, tail) for each in shown]
+            if len(set(cut)) == len(set(shown)):
+                return cut
+    return shown
+
+
+def _cut(label: str, size: int, tail: int) -> str:
+    return f"{label[: size - 1 - tail]}…{label[len(label) - tail :]}"
 
 
 def _text(text: str, console: Console, style: str = "") -> Text:

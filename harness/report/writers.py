@@ -15,10 +15,17 @@ from harness.report.tables import ALPHA, MISSING, Cell, Table
 _TEX_ARROWS = {"≈": r"$\approx$", "↑": r"$\uparrow$", "↓": r"$\downarrow$"}
 
 MARK = "†"
+DOT = "●"
 
 
-def legend(table: Table, text: Callable[[str], str] = escape.markdown) -> str:
-    """What the arrows, the bold print and the marks mean: one line of Markdown, or of what `text` makes of labels."""
+def legend(table: Table, text: Callable[[str], str] = escape.markdown, dot: str = "") -> str:
+    """What the arrows, the bold print and the marks mean: one line of Markdown, or of what `text` makes of labels.
+
+    Args:
+        table: what is shown.
+        text: how labels are written.
+        dot: what stands before the best of a column; "": nothing does.
+    """
     by_gap = any(cell and cell.score.gap is not None for column in table.columns for cell in column.cells)
     said = f"≈ closer to the reference{' at equal lengths' if by_gap else ''} is better, ↑ higher, ↓ lower"
     cells = [cell for column in table.columns for cell in column.cells if cell]
@@ -29,13 +36,13 @@ def legend(table: Table, text: Callable[[str], str] = escape.markdown) -> str:
             " and what is not significantly worse, paired over prompts: whichever is truly the best is among them with "
             f"a probability of {1 - ALPHA:.0%}"
         )
-    if not table.tests:
-        return said
-    tests = f"{table.tests} test{'s' * (table.tests > 1)}"
-    return (
-        f"{said}; {MARK} differs from {text(table.baseline)}, paired over prompts "
-        f"(p < {ALPHA} after Holm's correction for {tests})"
-    )
+    if table.tests:
+        tests = f"{table.tests} test{'s' * (table.tests > 1)}"
+        said += (
+            f"; {MARK} differs from {text(table.baseline)}, paired over prompts "
+            f"(p < {ALPHA} after Holm's correction for {tests})"
+        )
+    return said + (f"; {dot} the best by itself" if dot and any(cell.best for cell in cells) else "")
 
 
 def unranked(table: Table) -> dict[str, list[str]]:
@@ -80,7 +87,8 @@ def to_markdown(table: Table) -> str:
             return MISSING
         interval = f" ({cell.interval[0]}–{cell.interval[1]})" if cell.interval else ""
         mark = MARK if cell.marked else ""
-        return f"**{cell.value}**{mark}{interval}" if cell.good else f"{cell.value}{mark}{interval}"
+        dot = f"{DOT} " if cell.best else ""
+        return f"{dot}**{cell.value}**{mark}{interval}" if cell.good else f"{cell.value}{mark}{interval}"
 
     lines = ["| strategy | " + " | ".join(f"{escape.markdown(c.name)} {c.arrow}" for c in table.columns) + " |"]
     lines.append("|:--|" + "--:|" * len(table.columns))
@@ -92,14 +100,15 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs tabular; bold print and marks as in `legend`, references below a rule."""
+    """A booktabs tabular; bold print and marks as in `legend`, which is its comment, references below a rule."""
 
     def show(cell: Cell | None) -> str:
         if cell is None:
             return "--"
         interval = rf" {{\scriptsize({cell.interval[0]}--{cell.interval[1]})}}" if cell.interval else ""
         mark = r"$^\dagger$" if cell.marked else ""
-        return rf"\textbf{{{cell.value}}}{mark}{interval}" if cell.good else f"{cell.value}{mark}{interval}"
+        dot = r"$\bullet$\," if cell.best else ""
+        return rf"{dot}\textbf{{{cell.value}}}{mark}{interval}" if cell.good else f"{cell.value}{mark}{interval}"
 
     def line(*cells: str) -> str:
         return "  " + " & ".join(cells) + r" \\"
@@ -115,6 +124,7 @@ def to_latex(table: Table) -> str:
     return "\n".join(
         [
             r"% \usepackage{booktabs}",
+            *(f"% {line}" for line in _explained(table)),
             rf"\begin{{tabular}}{{l{'r' * len(table.columns)}}}",
             *body,
             r"  \bottomrule",
@@ -134,9 +144,10 @@ def to_html(table: Table) -> str:
         if cell is None:
             return Markup("<td>{}</td>").format(MISSING)
         value = Markup("<strong>{}</strong>" if cell.good else "{}").format(cell.value)
+        dot = f"{DOT} " if cell.best else ""
         interval = Markup(" <small>({}–{})</small>").format(*cell.interval) if cell.interval else ""
-        html = Markup('<td title="{}">{}{}{}</td>')
-        return html.format(escape.visible(cell.score.signature), value, MARK if cell.marked else "", interval)
+        html = Markup('<td title="{}">{}{}{}{}</td>')
+        return html.format(escape.visible(cell.score.signature), dot, value, MARK if cell.marked else "", interval)
 
     heads = [Markup("<th>{} {}</th>").format(escape.visible(column.name), column.arrow) for column in table.columns]
     rows = []
@@ -144,7 +155,11 @@ def to_html(table: Table) -> str:
         name = Markup("<th>{}</th>" if row < table.jobs else "<th><em>{}</em></th>").format(escape.visible(label))
         cells = [show(column.cells[row]) for column in table.columns]
         rows.append(Markup("<tr>{}</tr>").format(Markup("").join([name, *cells])))
-    said = [legend(table, escape.visible)]
-    said += [f"not ranked, as signatures differ in {why}: {', '.join(names)}" for why, names in unranked(table).items()]
     html = Markup("<table>\n<thead><tr><th>strategy</th>{}</tr></thead>\n<tbody>\n{}\n</tbody>\n</table>\n<p>{}.</p>\n")
-    return str(html.format(Markup("").join(heads), Markup("\n").join(rows), ". ".join(said)))
+    return str(html.format(Markup("").join(heads), Markup("\n").join(rows), ". ".join(_explained(table))))
+
+
+def _explained(table: Table) -> list[str]:
+    """The legend, and what is not ranked, as plain sentences."""
+    said = [legend(table, escape.visible, DOT)]
+    return said + [f"not ranked, as signatures differ in {why}: {', '.join(n)}" for why, n in unranked(table).items()]

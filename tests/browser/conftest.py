@@ -6,11 +6,20 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pandas as pd
 import pytest
+
+from harness.report import style
+from harness.report.figures import Drawing
+from harness.report.page import compose
+from harness.report.tables import tabulate
+from harness.results import Sweep, read_sweep
+from tests import sweeps
+from tests.browser.made_up import NASTY, TEXTS, generations
 
 T = TypeVar("T")
 
@@ -119,3 +128,49 @@ def page(chromium: Any) -> Iterator[Page]:
     yield opened
     assert opened.complaints() == []
     assert opened.requests() == []
+
+
+@pytest.fixture(scope="session")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    """Six jobs and references on five prompts.
+
+    One job has two samples, one says nasty things, one has other texts, and the last text of one has ended by itself.
+    """
+    made = read_sweep(sweeps.sweep(tmp_path_factory.mktemp("sweep"), sweeps.SIX, prompts=5))
+    jobs = [replace(job, generations=generations(job.generations, {})) for job in made.jobs]
+    first = made.jobs[0].generations
+    jobs[0] = replace(jobs[0], generations=generations(first, TEXTS))
+    twice = [generations(first, {"p0": f"sample {i}"}, sample=i) for i in (0, 1)]
+    jobs[1] = replace(jobs[1], generations=pd.concat(twice), label=f"two {NASTY}")
+    ended = jobs[2].generations
+    jobs[2] = replace(jobs[2], generations=ended.assign(finish=["length"] * (len(ended) - 1) + ["eos"]))
+    platform = {"platform": "Linux-6.18.44-with-a-name-that-is-longer-than-a-phone-is-wide-x86_64-with-glibc2.36"}
+    jobs[0] = replace(jobs[0], provenance={**jobs[0].provenance, **platform})
+    return replace(made, jobs=jobs)
+
+
+@pytest.fixture(scope="session")
+def drawing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a broad figure."""
+    folder = tmp_path_factory.mktemp("figures")
+    with style.styled():
+        style.save(style.new(9, 1, layout=None), folder / "broad")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def file(sweep: Sweep, drawing: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of that sweep."""
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    drawings = [Drawing("broad", "A figure", "So broad.", lambda *_: None)]
+    html = compose(sweep, tabulate(sweep.jobs, sweep.references), drawings, drawing)
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def report(page: Page, file: Path) -> Page:
+    """The page, open, its first texts shown."""
+    page.open(file)
+    page.until(lambda: page.texts(".card"))
+    return page

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -119,6 +121,22 @@ def test_the_settings_of_its_run_are_kept(report: Report) -> None:
     assert "† differs from greedy" in (folder / "report.md").read_text()
 
 
+def test_a_report_that_is_not_the_runs_own_names_the_command_that_made_it(report: Report) -> None:
+    folder = some("a", "greedy", "top_p")
+    commands = {}
+    for arguments in ([folder], ["."], [folder, "--baseline", "top_p"], ["a/1"]):
+        report(*arguments, "--out", "b")
+        commands[" ".join(arguments)] = (Path("b") / "report.md").read_text().split("```sh\n")[1].split("\n```")[0]
+        assert commands[" ".join(arguments)] in html.unescape((Path("b") / "report.html").read_text())
+    run = "python -m harness -m strategy=made,up"
+    assert commands == {
+        "a": run,
+        ".": run,
+        "a --baseline top_p": f"{run}\npython -m harness.report a --baseline top_p --out b",
+        "a/1": f"{run}\npython -m harness.report a/1 --out b",
+    }
+
+
 def test_sweeps_of_two_days_make_one_comparison(report: Report) -> None:
     first, second = some("a", "greedy", "top_p"), some("b", "beam(num_beams=8)")
     code, out, err = report(first, second, "--baseline", "top_p", "--out", "both")
@@ -179,6 +197,57 @@ def test_seeds_of_several_runs_come_together(report: Report) -> None:
     assert code == 0
     assert list(rows("both")) == ["top_p seed=0", "top_p seed=1", "reference"]
     assert "## Over seeds" in (Path("both") / "report.md").read_text()
+
+
+def test_a_job_that_two_sweeps_have_counts_once(report: Report) -> None:
+    code, out, err = report(some("a", "greedy", "top_p"), some("b", "greedy", "top_k"), "--out", "both")
+    assert (code, err) == (0, "")
+    assert list(rows("both")) == ["greedy", "top_p", "top_k", "reference"]
+    assert "left out, as another job has the same signature and the same texts: greedy of b (here greedy)" in " ".join(
+        out.split()
+    )
+    text = (Path("both") / "report.md").read_text()
+    assert "- left out, as another job has the same signature and the same texts: greedy of b (here greedy)" in text
+    assert "## Over seeds" not in text
+    assert "for 2 tests)" in text  # of perplexity, which alone has evidence here
+
+
+def test_some_jobs_of_a_sweep_without_its_baseline(report: Report) -> None:
+    folder = Path(some("a", "greedy", "top_p", "top_k"))
+    for job in ("0", "1", "2"):
+        config = folder / job / "config.yaml"
+        config.write_text(config.read_text() + "report: {baseline: greedy}\n")
+    code, _, err = report("a/1", "a/2", "--out", "two")
+    assert (code, err) == (0, "")
+    text = (Path("two") / "report.md").read_text()
+    assert "- tested against top_p, as greedy, the baseline of the run, is not among these jobs" in text
+    assert "† differs from top_p" in text
+    code, out, err = report("a/1", "--out", "one")
+    assert (code, err) == (0, "")
+    assert "tested against" not in out
+
+
+def test_a_name_that_no_disk_takes_is_one_sentence(report: Report) -> None:
+    code, out, err = report(some("a", "greedy", "top_p"), "--out", "x" * 300)
+    assert (code, out) == (1, "")
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_deterministic_strategies_under_seeds_are_one_result(report: Report) -> None:
+    folder = Path("a")
+    sweeps.sweep(folder, {label: sweeps.SIX[label] for label in ("greedy", "top_p")}, seeds=(0, 1, 2), prompts=12)
+    for seed in (1, 2):
+        for name in ("generations.parquet", "scores.json", "evidence.parquet", "items.parquet"):
+            shutil.copy(folder / "0" / name, folder / str(seed) / name)
+    code, _, _ = report("a")
+    text = (folder / "report.md").read_text()
+    assert code == 0
+    assert "for 3 tests)" in text
+    seeds = text.split("## Over seeds")[1].split("## ")[0]
+    assert "| top_p | 3 |" in seeds
+    assert "| greedy" not in seeds
+    assert "greedy seed=" not in text.split("## Verdict")[1].split("## ")[0]
 
 
 @pytest.mark.parametrize(

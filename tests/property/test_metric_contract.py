@@ -134,6 +134,19 @@ def test_a_score_is_what_its_evidence_makes(name: str, tokens: list[list[int]], 
 
 
 @settings(max_examples=40)
+@given(tokens=TEXTS)
+def test_a_score_knows_its_range(name: str, tokens: list[list[int]]) -> None:
+    """Which some intervals would leave: of a mean of few texts, or a jackknife's. A share's and a median's do not."""
+    for score in measured(name, corpus(tokens)):
+        if score.left_out is None and score.combine in (None, "share", "median", "exp-ratio"):
+            continue
+        least, most = score.bounds
+        assert least > -math.inf or most < math.inf, score.name
+        values = [score.value] if score.items is None else [score.value, *score.items]
+        assert all(math.isnan(value) or least - 1e-9 <= value <= most + 1e-9 for value in values), score.name
+
+
+@settings(max_examples=40)
 @given(tokens=TEXTS, samples=st.sampled_from([1, 2]))
 def test_what_is_left_out_is_as_if_it_had_never_been_there(name: str, tokens: list[list[int]], samples: int) -> None:
     if name == "mauve":  # its clusters stay as they are

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 import harness
 from harness.comparison import Comparison
 from harness.errors import InputError
-from harness.report import writers
+from harness.report import axes, writers
 from harness.report.tables import tabulate
 from harness.results import read_sweep
 from tests import sweeps
@@ -118,12 +118,18 @@ def test_the_plane_is_drawn_on_axes() -> None:
     generations = harness.decode(model, prompts, ["greedy", "top_p"], max_new_tokens=8)
     references = harness.references(model, prompts, 8)
     found = harness.compare(harness.score(generations, references, ["perplexity", "diversity"]))
-    axes = found.plane()
-    assert isinstance(axes, Axes)
-    assert {"greedy", "top_p", "reference"} <= {text.get_text() for text in axes.texts}
+    drawn = found.plane()
+    assert isinstance(drawn, Axes)
+    assert {"greedy", "top_p", "reference"} <= {text.get_text() for text in drawn.texts}
     figure = mpl.figure.Figure()
     mine = figure.add_subplot()
     assert found.plane(axes=mine) is mine
+
+
+def test_figures_of_texts_say_that_there_are_none(scores: Scores) -> None:
+    found = harness.compare(scores)
+    with pytest.raises(InputError, match="jobs: they hold no texts"):
+        axes.repetition(found.jobs, found.references)
 
 
 def test_without_perplexity_there_is_no_plane(scores: Scores) -> None:

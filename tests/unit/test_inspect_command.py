@@ -23,7 +23,8 @@ def test_a_prompt_is_enough() -> None:
 
 
 def test_the_prompt_may_stand_anywhere_and_hold_anything_but_an_override() -> None:
-    assert parse(["top=3", "x = 1, model is = 2"]).prompt == "x = 1, model is = 2"
+    for prompt in ("x = 1, model is = 2", "model=3 is a", "strategy=all or nothing", "top=1 of\n", "model.x is"):
+        assert parse(["top=3", prompt]).prompt == prompt
     assert parse([""]).prompt == ""
     assert parse(["top=3", "--", "--html"]).prompt == "--html"
 
@@ -36,6 +37,14 @@ def test_knobs_of_strategies_are_combined() -> None:
         ("temperature", 0.5, 0.8),
         ("temperature", math.inf, 0.8),
     ]
+
+
+def test_an_override_may_hold_spaces_where_they_mean_something() -> None:
+    asked = parse(["x", "strategy=top_p, top_k", "strategy.temperature=0.5, 0.6", "model=hf", "model.name=some where"])
+    assert [(c.name, c.node["temperature"]) for c in asked.strategies] == [
+        (name, temperature) for name in ("top_p", "top_k") for temperature in (0.5, 0.6)
+    ]
+    assert asked.model["name"] == "some where"
 
 
 def test_a_glob_names_every_strategy() -> None:
@@ -67,7 +76,7 @@ def test_knobs_of_the_model_are_read_as_hydra_reads_them() -> None:
         (["a", "strategy=top_p", "strategy.topp=0.9"], "unknown key strategy.topp=0.9 of top_p: did you mean 'top_p'"),
         (
             ["a", "strategy=top_p,greedy", "strategy.top_p=0.9"],
-            "strategy.top_p=0.9 of greedy: allowed: rep",
+            "strategy.top_p=0.9 of greedy: allowed: .*repetition_penalty",
         ),
         (["a", "strategy.top_p=0.9"], "of which strategy"),
         (["a", "strategy=top_p", "strategy.top_p=[0.9"], "cannot be read"),

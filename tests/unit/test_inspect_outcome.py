@@ -26,6 +26,7 @@ from harness.strategies.base import VALUES
 from tests.table_model import table_model
 
 PROMPT = "abcabd"
+pytestmark = pytest.mark.usefixtures("table_beside")
 
 
 node = cache(partial(option, "strategy"))  # Hydra takes a while
@@ -76,8 +77,8 @@ def test_sampling_is_what_transformers_makes_of_the_logits(
 
 @pytest.mark.parametrize("name", options("strategy"))
 def test_every_strategy_shows_what_its_own_step_records(step: Step, name: str) -> None:
-    strategy = built(choice(name))
-    view = step.view(strategy.width)
+    strategy = built(choice(name)).tokenized(step.model)
+    view = step.view(strategy.width, strategy.companion(step.model))
     taken, _ = strategy.step(view, strategy.start(step.prefill()))
     shows = made(step, name)
     assert list(shows.rows) == taken.tokens.tolist()

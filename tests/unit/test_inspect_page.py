@@ -68,9 +68,28 @@ def test_strategies_that_the_settings_can_express_become_buttons() -> None:
         "temperature inf",
         "top_p 0.9 top_k=3",
     ]
-    assert buttons["greedy"] == {"repetition_penalty": "1", "temperature": "0"}
-    assert buttons["temperature inf"]["temperature"] == "inf"
-    assert buttons["top_p 0.9 top_k=3"] == {"repetition_penalty": "1", "temperature": "1", "top_k": "3", "top_p": "0.9"}
+    assert buttons["greedy"] == {"temperature": "0"}
+    assert buttons["temperature inf"] == {"temperature": "inf"}
+    assert buttons["top_p 0.9 top_k=3"] == {"top_k": "3", "top_p": "0.9"}
+
+
+def test_an_order_that_is_not_the_pages_makes_no_button() -> None:
+    step = look(table_model(5), "abc")
+    kept = {"temperature": 0.7, "order": ["temperature", "top_p"]}
+    moved = {"temperature": 0.7, "order": "llama.cpp"}
+    alone = {"order": "llama.cpp"}  # of one stage: any order is the page's
+    chosen = [strategy("top_p", **knobs) for knobs in (kept, moved, alone)]
+    labels = [button["label"] for button in data(page(step, chosen))["presets"]]
+    assert labels[1:] == ["top_p 0.9 temperature=0.7 order=['temperature', 'top_p']", "top_p 0.9 order=llama.cpp"]
+
+
+def test_a_knob_that_the_page_has_no_setting_for_makes_no_button_unless_it_is_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "KNOBS", tuple(name for name in module.KNOBS if name != "top_k"))
+    step = look(table_model(5), "abc")
+    presets = data(page(step, [strategy("top_k"), strategy("top_p")]))["presets"]
+    assert [button["label"] for button in presets] == ["the model’s own", "top_p 0.9"]
 
 
 def test_nothing_in_a_text_becomes_part_of_the_page() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from harness.loaders import load_metric
 from harness.measure import record
-from harness.metrics.base import Score, mean_of
+from harness.metrics.base import Score, Tools, mean_of
 from harness.results import ScoreRecord
 from harness.stats import Difference
 from tests.corpora import corpus
@@ -43,6 +44,18 @@ def test_an_interval_ends_where_the_score_ends() -> None:
     assert free.high is not None
     assert free.high > 1.0
     assert (cut.low, cut.high) == (free.low, 1.0)
+
+
+def test_of_few_prompts_no_interval_leaves_the_range_of_its_score() -> None:
+    """Student's is symmetric: with one text of three that repeats itself a little it would reach beyond 0 and 1."""
+    given = corpus([[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 1, 2], [1, 2, 3, 4]])
+    scores = [load_metric(name)(given, Tools(None)) for name in ("repetition", "diversity")]
+    records = {one.name: one for one in record(scores, given)[0]}
+    assert records["rep-2"].method == records["diversity"].method == "student"
+    assert (records["rep-1"].low, records["rep-2"].low, records["diversity"].high) == (0.0, 0.0, 1.0)
+    lengths = corpus([[1], [1], [1] * 30])
+    (length, *_), _ = record([load_metric("length")(lengths, Tools(None))], lengths)
+    assert length.low == 0.0
 
 
 def test_gaps_are_kept_with_their_test() -> None:

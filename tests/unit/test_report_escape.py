@@ -105,3 +105,8 @@ def test_latex_specials() -> None:
     assert latex("50%_a & {b} $c #d \\ ~ ^") == (
         r"50\%\_a \& \{b\} \$c \#d \textbackslash{} \textasciitilde{} \textasciicircum{}"
     )
+
+
+def test_latex_of_what_old_fonts_show_as_other_signs_and_of_what_a_row_s_end_takes_for_itself() -> None:
+    assert latex("a<b>c|d") == r"a\textless{}b\textgreater{}c\textbar{}d"
+    assert latex("[z] *y") == "{[}z] {*}y"

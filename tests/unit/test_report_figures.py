@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 from collections.abc import Sequence
 from itertools import combinations, pairwise
@@ -14,7 +15,10 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Annotation
 
 from harness.report import curves, figures, knob, plane, style
@@ -54,7 +58,7 @@ def test_figures_are_there_in_both_formats(tmp_path: Path) -> None:
     for stem in stems:
         image = imread(tmp_path / "figures" / f"{stem}.png")
         assert min(image.shape[:2]) > 200
-        assert len(np.unique(image.reshape(-1, image.shape[2]), axis=0)) > 20  # more than an empty frame
+        assert len(np.unique(image @ [1.0, 0.1, 0.01, 0.0])) > 20  # colours: more than an empty frame
         assert "</svg>" in (tmp_path / "figures" / f"{stem}.svg").read_text()
 
 
@@ -68,6 +72,20 @@ def test_a_figure_comes_and_goes_with_what_it_needs(tmp_path: Path, monkeypatch:
     sweep = read_sweep(tmp_path)
     assert figures.write(tmp_path / "figures", sweep.jobs[:2], sweep.references) == []
     assert not list((tmp_path / "figures").glob("knob.*"))
+
+
+def test_garbage_is_collected_again_once_a_figure_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def draw(*_: Any) -> None:
+        seen.append(gc.isenabled())
+        raise ValueError("no figure")
+
+    monkeypatch.setattr(figures, "DRAWINGS", [figures.Drawing("x", "", "", draw)])
+    with pytest.raises(ValueError, match="no figure"):
+        figures.write(tmp_path, [], [])
+    assert seen == [False]
+    assert gc.isenabled()
 
 
 def test_the_same_sweep_draws_the_same_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,6 +126,44 @@ def test_labels_of_the_plane_keep_apart(tmp_path: Path, case: str) -> None:
     assert sum(len(axes.texts) for axes in figure.axes) == len(sweep.jobs) // (2 if case == "seeds" else 1) + len(
         sweep.references
     )
+
+
+def test_labels_stay_where_they_are_when_drawn_again(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, MANY, prompts=2))
+    places = []
+    with style.styled():
+        figure = plane.draw(sweep.jobs, sweep.references)
+        assert figure
+        for _ in range(3):
+            figure.draw_without_rendering()
+            places.append([text.xyann for text in figure.axes[0].texts if isinstance(text, Annotation)])
+    assert len(places[0]) == len(MANY) + 1
+    assert places[0] == places[1] == places[2]
+
+
+def test_a_figure_is_laid_out_once_for_both_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    execute, draw = ConstrainedLayoutEngine.execute, Figure.draw
+
+    def executed(engine: ConstrainedLayoutEngine, fig: Figure) -> Any:
+        done.append("laid out")
+        return execute(engine, fig)
+
+    def drawn(figure: Figure, renderer: RendererBase) -> None:
+        done.append("drawn")
+        draw(figure, renderer)
+
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", executed)
+    monkeypatch.setattr(Figure, "draw", drawn)
+    with style.styled():
+        figure = style.new(3, 2)
+        axes = figure.subplots()
+        axes.set_ylabel("a name\nof three\nlines")
+        before = axes.get_position().x0
+        style.save(figure, tmp_path / "one")
+    assert done == ["laid out", "drawn", "drawn"]
+    assert axes.get_position().x0 > before
+    assert {path.name for path in tmp_path.iterdir()} == {"one.png", "one.svg"}
 
 
 @pytest.mark.parametrize("strategies", [sweeps.SIX, MANY], ids=["six", "many"])
@@ -161,6 +217,13 @@ def test_curves_sum_up_over_texts() -> None:
     raw = np.median(np.stack(list(half["entropy"])).astype(np.float64), axis=0)
     np.testing.assert_allclose(smooth[2:-2], np.convolve(raw, np.full(5, 0.2), "valid"))
     np.testing.assert_allclose(smooth[0], raw[:3].mean())
+
+
+def test_quantiles_are_numpys() -> None:
+    values = np.random.default_rng(0).exponential(size=(37, 11))
+    values[np.arange(37)[:, None] >= 37 - 3 * np.arange(11)] = np.nan
+    shares = [0.5, 0.25, 0.75, 0, 1]
+    np.testing.assert_allclose(curves._quantiles(values, shares), np.nanquantile(values, shares, axis=0), rtol=1e-12)
 
 
 @given(st.lists(st.floats(0, 1), max_size=12))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot
 from matplotlib.axes import Axes
@@ -51,7 +52,7 @@ def test_a_figure_is_drawn_where_it_is_asked_for(sweep: Sweep, draw: Callable[..
     assert figure.get_layout_engine() is not None  # the caller's own
     fresh = draw(sweep.jobs, sweep.references)
     assert pyplot.gca() is fresh
-    assert fresh.get_xlabel() or draw is on.perplexity
+    assert fresh.get_xlabel()
     words = [*fresh.texts, *fresh.get_yticklabels(), *(fresh.legend_.get_texts() if fresh.legend_ else [])]
     written = " ".join(text.get_text() for text in words)
     assert all(label in written for label in (*sweeps.SIX, "reference") if draw is not on.divergence)
@@ -99,3 +100,14 @@ def test_what_is_missing_is_said(sweep: Sweep, draw: Callable[..., Axes], more: 
     with pytest.raises(InputError) as error:
         draw([replace(job, scores=[]) for job in sweep.jobs], sweep.references, **more)
     assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("draw", [on.perplexity, on.repetition, on.probability, on.entropy, on.frequency, on.example])
+def test_jobs_without_texts_are_refused(sweep: Sweep, draw: Callable[..., Axes]) -> None:
+    """Those of `harness.compare` hold none; nor does a row of references that came with scores alone."""
+    bare = [replace(job, generations=pd.DataFrame()) for job in sweep.jobs]
+    with pytest.raises(InputError, match=r"^jobs: they hold no texts; read_sweep gives jobs that do$"):
+        draw(bare, sweep.references)
+    human = [replace(each, frame=pd.DataFrame()) for each in sweep.references]
+    with pytest.raises(InputError, match=r"^references: they hold no texts; read_sweep gives references that do$"):
+        draw(sweep.jobs, human)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.lines import Line2D
 
 from harness.metrics.base import Score
-from harness.report import example, frequencies, frontier, lines, perplexities, style
+from harness.report import curves, example, frequencies, frontier, lines, perplexities, style
 from harness.report.series import panels
 from harness.results import ScoreRecord, read_job, read_sweep, write_scores
 from tests import sweeps
@@ -58,6 +59,15 @@ def test_rows_of_perplexities_show_quantiles(tmp_path: Path) -> None:
         assert middle.tolist() == pytest.approx([np.median(each)])
         assert len(dots) == perplexities.DOTS
         assert [int(np.sum(each <= dots[i])) for i in (0, 9, 19)] == [2, 20, 40]  # 1/40, 19/40, 39/40 of the way
+
+
+def test_references_without_texts_are_no_row(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.ONE, prompts=3))
+    nobody = [replace(each, frame=each.frame.iloc[:0]) for each in sweep.references]
+    with style.styled():
+        figure = perplexities.draw(sweep.jobs, nobody)
+    assert figure
+    assert [tick.get_text() for tick in figure.axes[0].get_yticklabels()] == list(sweeps.ONE)
 
 
 def test_the_example_is_the_first_prompt_that_everybody_continues(tmp_path: Path) -> None:
@@ -130,3 +140,35 @@ def test_many_lines_have_a_panel_each(tmp_path: Path, count: int) -> None:
     if count > lines.OVERLAY:
         assert [axes.get_title(loc="left") for axes in figure.axes] == list(strategies)
     assert len(panels(sweep.jobs, sweep.references)) == 1
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_panels_inside_have_the_grid_of_those_at_the_edges(tmp_path: Path, log: bool) -> None:
+    strategies: dict[str, Any] = {f"s{i}": (0.1 * i, {}) for i in range(11)}
+    sweep = read_sweep(sweeps.sweep(tmp_path, strategies, prompts=8))
+    with style.styled():
+        if log:
+            figure = lines.figure(frequencies.sheets(sweep.jobs, sweep.references), frequencies.SCALES)
+        else:
+            figure = lines.figure(curves.sheets(curves.ENTROPY, sweep.jobs, sweep.references), curves.ENTROPY.scales)
+        figure.draw_without_rendering()
+    assert [axes.yaxis.get_visible() for axes in figure.axes] == [place % 4 == 0 for place in range(11)]
+    assert [axes.xaxis.get_visible() for axes in figure.axes] == [place >= 7 for place in range(11)]
+    corner = figure.axes[8]  # lower left: both axes
+    shown = [
+        [at for at in axis.get_majorticklocs() if low <= at <= high]
+        for axis in (corner.xaxis, corner.yaxis)
+        for low, high in [sorted(axis.get_view_interval())]
+    ]
+    assert all(shown)
+    for place, axes in enumerate(figure.axes):
+        grids = [child for child in axes.get_children() if isinstance(child, Line2D) and child.get_zorder() == 0.5]
+        drawn = [sorted(set(np.asarray(line.get_data()[way], dtype=float)[::3])) for line in grids for way in (0, 1)]
+        up, across = place % 4 > 0, place < 7
+        assert len(grids) == up + across
+        if across:
+            assert shown[0] in drawn
+        if up:
+            assert shown[1] in drawn
+        assert axes.get_xlim() == corner.get_xlim()
+        assert axes.get_ylim() == corner.get_ylim()

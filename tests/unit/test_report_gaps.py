@@ -55,3 +55,13 @@ def test_without_references_there_is_no_table() -> None:
     made = tabulate([job("a", score("x", 0.4, None))])
     assert gaps.grid(made) is None
     assert len(gaps.to_csv(made).splitlines()) == 1
+
+
+def test_the_same_texts_are_tested_once() -> None:
+    texts = sweeps.rows(0.5, ["a", "b"])
+    jobs = [replace(job(label, score("x", 0.4, -0.1, 0.02)), generations=texts) for label in ("a", "b")]
+    made = tabulate([*jobs, job("c", score("x", 0.5, 0.0, 0.9))])
+    assert [r["p holm"] for r in csv.DictReader(io.StringIO(gaps.to_csv(made)))] == ["0.04", "0.04", "0.9"]
+    grid = gaps.grid(made)
+    assert grid is not None
+    assert "Holm's correction for 2 tests" in grid.note

@@ -137,3 +137,16 @@ def test_every_kind_of_number_is_tested(kind: str) -> None:
         assert found is not None
         rows.append((ScoreRecord.of(score), found))
     assert leads(rows) == [True, False]
+
+
+def test_rows_of_the_same_texts_are_one_row() -> None:
+    """Bonferroni counts texts, not rows: copies of the best leave another row no better chance to lead."""
+    rng = np.random.default_rng(7)
+    common = rng.normal(size=40)
+    best, other = (row(common + shift + 0.5 * rng.normal(size=40), "low") for shift in (0.0, 0.26))
+    p = worse(*other, *best)
+    assert ALPHA / 3 < p < ALPHA  # or the example shows nothing
+    rows = [best, best, other, best]
+    scores, given = [score for score, _ in rows], [found for _, found in rows]
+    assert leading(distances(scores), scores, given, ALPHA) == [True, True, True, True]
+    assert leading(distances(scores), scores, given, ALPHA, (0, 0, 2, 0)) == [True, True, False, True]

@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 
 from harness.errors import InputError
+from harness.report import seeds
 from harness.report.gather import gather
 from harness.report.merge import baseline, merge
+from harness.report.remarks import remarks
+from harness.report.tables import tabulate
 from harness.results import References, ScoreRecord, Sweep
 from tests import sweeps
 
 GREEDY = {"greedy": sweeps.SIX["greedy"]}
 TOP_P = {"top_p": sweeps.SIX["top_p"]}
+ELSEWHERE: dict[str, object] = {
+    "greedy": (0.02, {})
+}  # what another device makes of it: other texts of the same signature
 
 
 def merged(*found: Sweep) -> Sweep:
@@ -44,13 +50,13 @@ def test_other_strategies_keep_their_labels_and_share_the_references(tmp_path: P
 
 
 def test_the_same_strategy_is_told_apart_by_its_sweep(tmp_path: Path) -> None:
-    both = merged(made(tmp_path / "monday"), made(tmp_path / "tuesday"))
+    both = merged(made(tmp_path / "monday"), made(tmp_path / "tuesday", ELSEWHERE))
     assert labels(both) == ["greedy monday", "greedy tuesday"]
     assert [each.label for each in both.references] == ["reference"]
 
 
 def test_sweeps_of_one_name_are_numbered(tmp_path: Path) -> None:
-    both = merged(made(tmp_path / "1" / "a"), made(tmp_path / "2" / "a"))
+    both = merged(made(tmp_path / "1" / "a"), made(tmp_path / "2" / "a", ELSEWHERE))
     assert labels(both) == ["greedy a #1", "greedy a #2"]
 
 
@@ -100,6 +106,50 @@ def test_the_same_references_have_the_scores_of_both(tmp_path: Path) -> None:
 def test_unfinished_jobs_are_named_with_their_sweep(tmp_path: Path) -> None:
     both = merged(replace(made(tmp_path / "a"), unfinished=["3_beam"]), made(tmp_path / "b"))
     assert both.unfinished == ["a/3_beam"]
+
+
+def test_the_same_job_again_is_left_out_and_said(tmp_path: Path) -> None:
+    both = merged(made(tmp_path / "a", GREEDY | TOP_P), made(tmp_path / "b"))
+    assert labels(both) == ["greedy", "top_p"]
+    assert [job.folder.parent.name for job in both.jobs] == ["a", "a"]
+    said = "left out, as another job has the same signature and the same texts: greedy of b (here greedy)"
+    assert both.notes == [said]
+    table = tabulate(both.jobs, both.references)
+    assert said in remarks(both, table)
+    assert table.tests == tabulate(both.jobs[:2], both.references).tests == 1
+    assert seeds.grid(both.jobs, table) is None
+    assert len({id(each) for each in both.references}) == 1
+
+
+def test_the_scores_of_the_same_job_come_together(tmp_path: Path) -> None:
+    one, other = made(tmp_path / "a"), made(tmp_path / "b")
+    more = ScoreRecord("zipf", 1.0, "reference", "zipf|v:1")
+    scored = [replace(job, scores=[*job.scores[:2], more]) for job in other.jobs]
+    (found,) = merged(one, replace(other, jobs=scored)).jobs
+    assert [score.name for score in found.scores] == [*(score.name for score in one.jobs[0].scores), "zipf"]
+    words = [replace(job, scores=[replace(job.scores[0], signature="rep-1|unit:words|v:1")]) for job in other.jobs]
+    assert len(merged(one, replace(other, jobs=words)).jobs) == 2  # another score of the same name
+
+
+def test_references_of_jobs_that_are_left_out_are_no_row(tmp_path: Path) -> None:
+    one, other = made(tmp_path / "a"), made(tmp_path / "b")
+    (human,) = other.references
+    cut = replace(human, frame=human.frame.assign(text=human.frame["text"].str[:20]))
+    assert [each.label for each in merged(one, replace(other, references=[cut])).references] == ["reference"]
+
+
+def test_the_notes_of_sweeps_are_said_once(tmp_path: Path) -> None:
+    parts = [
+        replace(made(tmp_path / name, strategies), notes=["x"]) for name, strategies in (("a", GREEDY), ("b", TOP_P))
+    ]
+    assert merged(*parts).notes == ["a, b: x"]
+
+
+def test_a_baseline_is_found_by_the_label_of_a_job_that_is_left_out(tmp_path: Path) -> None:
+    one, other = made(tmp_path / "a", GREEDY | TOP_P), made(tmp_path / "b")
+    renamed = replace(other, jobs=[replace(job, label="greedy on tuesday") for job in other.jobs])
+    both = merged(one, renamed)
+    assert baseline([one, renamed], both, "greedy on tuesday") == "greedy"
 
 
 def test_a_baseline_is_found_by_the_label_that_it_had(tmp_path: Path) -> None:

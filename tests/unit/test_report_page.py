@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.report import style
 from harness.report.figures import Drawing
 from harness.report.page import compose
 from harness.report.tables import tabulate
@@ -84,12 +85,38 @@ def test_the_table_shows_what_the_other_tables_show(sweep: Sweep) -> None:
             assert cell is None or cell.interval is None or "–".join(cell.interval) in said
 
 
+def test_no_dash_stands_beside_a_minus(sweep: Sweep) -> None:
+    scores = [replace(sweep.jobs[0].scores[0], value=-1.0, low=-2.0, high=-0.5)]
+    one = replace(sweep, jobs=[replace(sweep.jobs[0], scores=scores)], references=[])
+    assert "-2.000 to -0.500" in page(one)
+
+
 def test_many_scores_are_shown_on_request(sweep: Sweep) -> None:
     heads = [attrs for tag, attrs in read(page(sweep)).tags if tag == "th" and "aria-sort" in attrs]
     assert len(heads) == 12
     assert sum("more" in (attrs["class"] or "") for attrs in heads) == 12 - 6
     few = replace(sweep, jobs=[replace(job, scores=job.scores[:5]) for job in sweep.jobs], references=[])
     assert "Show all" not in page(few)
+
+
+def test_what_is_not_ranked_has_no_words_of_ranks(sweep: Sweep) -> None:
+    def classes(html: str) -> str:
+        return " ".join(attrs.get("class") or "" for tag, attrs in read(html).tags if tag == "td")
+
+    ranked = page(sweep)
+    assert "● the best by itself" in ranked
+    assert "<small>baseline</small>" in ranked
+    assert "best" in classes(ranked)
+    jobs = [
+        replace(job, signature=f"job|model:{i}|v:1", scores=[replace(s, low=None, high=None) for s in job.scores])
+        for i, job in enumerate(sweep.jobs)
+    ]
+    human = [replace(each, scores=[replace(s, low=None, high=None) for s in each.scores]) for each in sweep.references]
+    unranked = page(replace(sweep, jobs=jobs, references=human))
+    assert "best" not in classes(unranked)
+    for word in ("● the best", "<small>baseline</small>", "Which of", "95% interval"):
+        assert word not in unranked.split("<script")[0], word
+    assert "How do 6 jobs differ?" in unranked
 
 
 def test_references_have_a_body_of_their_own(sweep: Sweep) -> None:
@@ -151,7 +178,19 @@ def test_figures_are_images_inside_the_page(sweep: Sweep, tmp_path: Path) -> Non
     html = compose(sweep, tabulate(sweep.jobs, sweep.references), drawings, figures)
     images = [attrs for tag, attrs in read(html).tags if tag == "img"]
     assert [(attrs["src"] or "")[:23] for attrs in images] == ["data:image/svg+xml;base", "data:image/png;base64,i"]
-    assert images[0]["alt"] == "A small one. Read <it> so."
+    assert images[0]["alt"] == "A small one"  # the caption stands below
+
+
+@pytest.mark.parametrize(("points", "size"), [(252.0, "narrow"), (489.6, "usual"), (626.4, "broad")])
+def test_a_figure_too_wide_for_half_a_page_has_all_of_it(
+    sweep: Sweep, tmp_path: Path, points: float, size: str
+) -> None:
+    with style.styled():
+        style.save(style.new(points / 72, 2, layout=None), tmp_path / "one")
+    drawing = Drawing("one", "One", "It.", lambda *_: None)
+    html = compose(sweep, tabulate(sweep.jobs, sweep.references), [drawing], tmp_path)
+    (figure,) = [attrs for tag, attrs in read(html).tags if tag == "figure"]
+    assert figure["class"] == size
 
 
 def test_a_sweep_of_one_and_a_sweep_without_texts(sweep: Sweep) -> None:
@@ -162,6 +201,26 @@ def test_a_sweep_of_one_and_a_sweep_without_texts(sweep: Sweep) -> None:
     assert 'class="chunk"' not in html
     about = json.loads(re.findall(r'id="about">(.*?)</script>', html)[0])
     assert about["chunks"] == []
+
+
+def test_one_job_is_not_compared(sweep: Sweep) -> None:
+    one = page(replace(sweep, jobs=sweep.jobs[:1]))
+    assert "most different" not in one
+    assert "most different" in page(sweep)
+
+
+def test_several_commands_stand_on_lines_of_their_own(sweep: Sweep) -> None:
+    commands = "python -m harness strategy=greedy\npython -m harness.report 'a\u202eb'"
+    html = page(replace(sweep, command=commands))
+    assert "<pre><code>python -m harness strategy=greedy\npython -m harness.report &#39;a⟨U+202E⟩b&#39;</code>" in html
+
+
+def test_signatures_stand_at_the_end(sweep: Sweep) -> None:
+    """Where paper, on which everything is open, has room for them."""
+    html = page(sweep)
+    places = [html.index(text) for text in ('id="scores-table"', 'id="texts"', 'id="again"', "<dd><code>mauve|")]
+    assert places == sorted(places)
+    assert html.count("<dd><code>mauve|") == 1
 
 
 def test_over_seeds_and_distances_are_shown(tmp_path: Path) -> None:

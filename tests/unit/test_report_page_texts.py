@@ -87,10 +87,13 @@ def test_what_repeats_is_found() -> None:
     assert (entry.loops, entry.longest, entry.tokens) == (2, 6, 14)
 
 
-def test_a_closing_eos_is_no_part_of_a_loop() -> None:
+def test_a_closing_eos_is_no_part_of_a_loop_and_not_counted() -> None:
     made = frame("a b a b a b <eos>", finish="eos")
     assert only(made).loop is not None
     assert only(made.assign(finish="length")).loop is None
+    assert (only(made).count, len(only(made).lengths)) == (6, 7)  # as the score `length` counts; its numbers stay
+    (entry,) = entries(sweep(made, frame("a b c")))
+    assert entry.longest == 6
 
 
 def test_the_difference_is_that_of_the_generated_texts() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,3 +30,29 @@ def test_mean_and_spread_over_seeds(tmp_path: Path) -> None:
 def test_one_seed_has_no_spread(tmp_path: Path) -> None:
     sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.SIX, prompts=3))
     assert seeds.grid(sweep.jobs, tabulate(sweep.jobs, sweep.references)) is None
+
+
+def test_the_same_texts_under_every_seed_have_no_spread(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, dict(list(sweeps.SIX.items())[:2]), seeds=(0, 1, 2), prompts=3))
+    jobs = [replace(job, generations=sweep.jobs[0].generations) for job in sweep.jobs[:3]] + sweep.jobs[3:]
+    grid = seeds.grid(jobs, tabulate(jobs, sweep.references))
+    assert grid is not None
+    assert [row[:2] for row in grid.rows] == [["beam(num_beams=8)", "3"]]
+    assert "The same under every seed, so not here: greedy." in grid.note
+    assert seeds.grid(jobs[:3], tabulate(jobs[:3])) is None
+
+
+def test_a_seed_counts_once(tmp_path: Path) -> None:
+    """Two runs under one seed, which a device made differ, are no two draws."""
+    sweep = read_sweep(sweeps.sweep(tmp_path, {"top_p": (0.7, {})}, seeds=(0, 1), prompts=3))
+    same = [replace(job, config=job.config | {"seed": 0}) for job in sweep.jobs]
+    assert seeds.grid(same, tabulate(same, sweep.references)) is None
+
+
+def test_a_column_has_the_digits_of_the_table(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, dict(list(sweeps.SIX.items())[:2]), seeds=(0, 1), prompts=3))
+    values = iter((0.5, 0.3, 0.002, 0.0017))
+    jobs = [replace(job, scores=[replace(job.scores[0], value=next(values))]) for job in sweep.jobs]
+    grid = seeds.grid(jobs, tabulate(jobs))
+    assert grid is not None
+    assert [row[2] for row in grid.rows] == ["0.400 ± 0.141", "0.002 ± 0.000"]

@@ -86,3 +86,24 @@ def test_why_columns_are_not_ranked_is_said_once(tmp_path: Path) -> None:
     assert text.count("signatures differ in") == 1
     assert "no score is ranked; signatures differ in model (s, m)" in text
     assert "best" not in text
+
+
+def test_labels_that_are_cut_still_tell_rows_apart(tmp_path: Path) -> None:
+    long: dict[str, Any] = {
+        f"top_p(top_p={p}, temperature=0.7, repetition_penalty=1.1)": (p, {"top_p": p}) for p in (0.85, 0.9, 0.95)
+    }
+    lines = printed(tmp_path, long, seeds=(0, 1), width=100).splitlines()
+    firsts = [line.split("  ")[0] for line in lines if line.startswith("top_p")]
+    assert len(firsts) == len(set(firsts)) == 6
+    assert all(len(first) < len(next(iter(long))) for first in firsts)
+
+
+def test_notes_and_missing_tests_are_said(tmp_path: Path) -> None:
+    sweep = read_sweep(sweeps.sweep(tmp_path, sweeps.SIX, prompts=2))
+    bare = [replace(sweep.jobs[0]), replace(sweep.jobs[1], evidence={}), *sweep.jobs[2:]]
+    file = io.StringIO()
+    print_table(replace(sweep, jobs=bare, notes=["something else"]), console=Console(file=file, width=200))
+    assert (
+        "not tested against greedy: no evidence.parquet, or an older version's (beam(num_beams=8))" in file.getvalue()
+    )
+    assert "something else" in file.getvalue()

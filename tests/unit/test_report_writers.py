@@ -13,7 +13,7 @@ import pytest
 
 from harness.evidence import evidence
 from harness.metrics.base import mean_of
-from harness.report import writers
+from harness.report import escape, writers
 from harness.report.tables import Table, tabulate
 from harness.results import JobResult, References, ScoreRecord
 from tests.unit.test_report_tables import LABELS, job, wide
@@ -81,6 +81,34 @@ def test_the_legend_says_what_is_bold_and_no_more() -> None:
     assert "in bold the best of each column;" in alone
     assert "significantly" not in alone
     assert "bold" not in writers.legend(led({"a": 0.0}))
+
+
+def test_the_best_itself_has_a_dot_in_every_format() -> None:
+    made = led({"a": 0.0, "b": 1.0, "c": 0.99})
+    (best,) = [cell.value for cell in made.columns[0].cells if cell and cell.best]
+    assert re.findall(r"● \*\*(.+?)\*\*", writers.to_markdown(made)) == [best]
+    assert re.findall(r"\$\\bullet\$\\,\\textbf\{(.+?)\}", writers.to_latex(made)) == [best]
+    assert re.findall(r"● <strong>(.+?)</strong>", writers.to_html(made)) == [best]
+    assert "; ● the best by itself" in writers.to_html(made)
+    assert writers.legend(made, dot=writers.DOT).endswith("; ● the best by itself")
+    assert "●" not in writers.legend(made) + writers.legend(led({"a": 0.0}), dot=writers.DOT)
+
+
+def test_latex_says_what_its_marks_mean_where_nobody_prints_it() -> None:
+    made = led({"a\nb": 0.0, "[c": 1.0, "*": 3.0})
+    lines = writers.to_latex(made).splitlines()
+    assert f"% {writers.legend(made, escape.visible, writers.DOT)}" in lines
+    assert "differs from a↵b" in lines[1]
+    start = next(i for i, line in enumerate(lines) if not line.startswith("%"))
+    assert lines[start].startswith(r"\begin{tabular}")
+    assert [line.split(" & ")[0] for line in lines[start:] if " & " in line] == [
+        "  strategy",
+        "  a↵b",
+        "  {[}c",
+        "  {*}",
+    ]
+    other = [replace(job(n, ScoreRecord("x", 1.0, "high", f"x|unit:{n}|v:1")), signature="") for n in "ab"]
+    assert "% not ranked, as signatures differ in unit (a, b): x" in writers.to_latex(tabulate(other))
 
 
 def test_html_holds_the_numbers_of_csv() -> None:

@@ -125,6 +125,55 @@ def test_a_broken_file_is_named(tmp_path: Path, broken: str) -> None:
         read_sweep(folder)
 
 
+@pytest.mark.parametrize("field", ["label", "choices", "signature", "reference"])
+def test_a_job_whose_fields_are_others_is_refused(tmp_path: Path, field: str) -> None:
+    folder = sweeps.job(tmp_path, "a", sweeps.rows(0.5, ["p"]), [])
+    about = json.loads((folder / "job.json").read_text())
+    others = {key: value for key, value in about.items() if key != field}
+    wrongs: list[object] = [about | {field: 1.5}, others, None, []]
+    for wrong in wrongs:
+        (folder / "job.json").write_text(json.dumps(wrong))
+        with pytest.raises(InputError, match=r"not a whole result folder of a job \((job\.json|'\w+' is missing)"):
+            read_sweep(folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"), [("config.yaml", ""), ("config.yaml", "[1]"), ("scores.json", "{}"), ("provenance.json", "[]")]
+)
+def test_a_file_that_holds_something_else_is_named(tmp_path: Path, file: str, content: str) -> None:
+    folder = sweeps.job(tmp_path, "a", sweeps.rows(0.5, ["p"]), [])
+    (folder / file).write_text(content)
+    with pytest.raises(InputError, match=rf"not a whole result folder of a job \({file} is "):
+        read_sweep(folder)
+
+
+@pytest.mark.parametrize("broken", ["half", "missing", "text", "list", "field"])
+def test_references_that_cannot_be_read_are_named(tmp_path: Path, broken: str) -> None:
+    folder = sweeps.sweep(tmp_path, sweeps.ONE, prompts=2)
+    texts, scores = folder / "references.parquet", folder / "references.json"
+    if broken == "half":
+        texts.write_bytes(texts.read_bytes()[: texts.stat().st_size // 2])
+    elif broken == "missing":
+        texts.unlink()
+    elif broken == "text":
+        texts.write_text("no parquet")
+    elif broken == "list":
+        scores.write_text("[1]")
+    else:
+        scores.write_text(scores.read_text().replace('"notes"', '"novel": 1, "notes"'))
+    with pytest.raises(InputError, match=r"its references cannot be read \(") as error:
+        read_sweep(folder)
+    assert str(folder) in str(error.value)
+
+
+def test_references_that_are_gone_are_missed(tmp_path: Path) -> None:
+    folder = sweeps.sweep(tmp_path, sweeps.SIX, prompts=2)
+    assert read_sweep(folder).notes == []
+    (folder / "references.json").unlink()
+    assert read_sweep(folder).notes == ["reference: no row, as there is no references.json that has it"]
+    assert read_sweep(sweeps.sweep(tmp_path / "none", sweeps.ONE, prompts=2, references=False)).notes == []
+
+
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no result folder"):
         read_sweep(tmp_path)

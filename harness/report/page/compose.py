@@ -14,17 +14,18 @@ from markupsafe import Markup
 from harness.report import gaps, markdown, seeds
 from harness.report.escape import visible
 from harness.report.figures import Drawing
-from harness.report.page import pack, scores
+from harness.report.page import pack, rules, scores
 from harness.report.page.inline import inline
 from harness.report.page.pictures import pictures
 from harness.report.page.spans import GRAM
 from harness.report.page.texts import Entry, entries, sources
+from harness.report.remarks import remarks
 from harness.report.tables import Table
 from harness.report.verdict import verdict
 from harness.report.writers import legend
 from harness.results import Sweep
 
-_SCRIPTS = ("dom", "tip", "table", "store", "text", "browser", "print")
+_SCRIPTS = ("dom", "tip", "table", "scroll", "store", "text", "search", "browser", "print")
 _STYLES = ("page", "table", "browser", "print")
 
 
@@ -57,14 +58,15 @@ def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], figures: Pa
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}",
         script=script,
         style=style,
-        question=markdown.question(sweep),
+        question=markdown.question(sweep, table),
         setting=markdown.setting(sweep),
         verdict=verdict(sweep, table),
         table=table,
         heads=scores.heads(table),
         rows=scores.rows(table),
         legend=legend(table),
-        remarks=markdown.remarks(sweep, table),
+        marked=scores.marked(table),
+        remarks=remarks(sweep, table),
         grids=[
             (id, title, grid, scores.folded(grid.heads[first:]))
             for id, title, grid, first in (
@@ -77,6 +79,8 @@ def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], figures: Pa
         gram=GRAM,
         samples=max((text.sample + 1 for entry in told for text in entry.texts), default=1),
         sources=sources(sweep),
+        several=len(sweep.jobs) > 1,
+        loops=rules.told(sweep),
         about=pack.embed(_about(sweep, told, parts, tops)),
         blocks=[pack.embed(pack.block(part, tops)) for part in parts],
         differences=[
@@ -85,7 +89,7 @@ def compose(sweep: Sweep, table: Table, drawings: Sequence[Drawing], figures: Pa
         ],
         signatures=[(job.label, job.signature) for job in sweep.jobs if job.signature],
         made=markdown.made(sweep.jobs),
-        command=sweep.command,
+        command=sweep.command.split("\n") if sweep.command else [],
     )
 
 

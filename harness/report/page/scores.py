@@ -42,6 +42,20 @@ class Head:
     better: str
 
 
+@dataclass(frozen=True)
+class Marked:
+    """What the table shows and a legend has to explain."""
+
+    best: bool
+    interval: bool
+
+
+def marked(table: Table) -> Marked:
+    """What this one shows."""
+    cells = [cell for column in table.columns for cell in column.cells if cell]
+    return Marked(any(cell.best for cell in cells), any(cell.interval for cell in cells))
+
+
 def folded(names: Collection[str]) -> set[str]:
     """The scores among these that are shown on request only."""
     return set(names) - set(FIRST) if len(names) > MANY and set(names) & set(FIRST) else set()
@@ -78,7 +92,7 @@ def _shown(cell: Cell | None) -> Shown:
         return Shown(MISSING, "", False, False, "", "", "", "")
     return Shown(
         value=cell.value,
-        interval="–".join(cell.interval) if cell.interval else "",
+        interval=_reach(*cell.interval) if cell.interval else "",
         best=cell.best,
         good=cell.good,
         mark=MARK if cell.marked else "",
@@ -86,3 +100,8 @@ def _shown(cell: Cell | None) -> Shown:
         order=repr(cell.score.value),
         loss="" if math.isnan(cell.loss) else repr(cell.loss),
     )
+
+
+def _reach(low: str, high: str) -> str:
+    """From one end to the other, a dash never beside a minus."""
+    return f"{low} to {high}" if "-" in (low[0], high[0]) else f"{low}–{high}"

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.metrics.loops import Loop, find_loop
+from harness.metrics.loops import Loop
+from harness.report.page.rules import Rule, rules
 from harness.report.page.spans import covered, difference
 from harness.results import Sweep
 
@@ -24,7 +25,7 @@ class Text:
     sample: int
     text: str
     finish: str
-    count: int  # tokens
+    count: int  # tokens, a closing end-of-text left out, as in the score `length`
     loop: Loop | None
     lengths: NDArray[np.int64]  # how long what each token wrote is, in UTF-16 units, as browsers count
     surprisal: Values  # nats
@@ -47,7 +48,7 @@ class Entry:
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest text that was generated."""
+        """Tokens of the longest text that was generated, end-of-text left out."""
         return max((text.count for text in self.texts if text.finish), default=0)
 
     @property
@@ -73,19 +74,20 @@ def entries(sweep: Sweep) -> list[Entry]:
     for job in sweep.jobs:
         for prompt_id, prompt in zip(job.generations["prompt_id"], job.generations["prompt"], strict=True):
             prompts.setdefault(prompt_id, Entry(prompt))
-    for source, frame in enumerate(frames):
+    for source, (frame, rule) in enumerate(zip(frames, rules(sweep), strict=True)):
         for row in frame.to_dict("records"):
             if row["prompt_id"] in prompts:
-                prompts[row["prompt_id"]].texts.append(_text(source, row))
+                prompts[row["prompt_id"]].texts.append(_text(source, row, rule))
     return list(prompts.values())
 
 
-def _text(source: int, row: dict[Any, Any]) -> Text:
+def _text(source: int, row: dict[Any, Any], rule: Rule) -> Text:
     tokens = np.asarray(row["tokens"])
     ends = np.asarray(row.get("ends", ()), dtype=np.int64)  # runs of older versions have none
     if len(ends) != len(tokens) or (len(ends) and ends[-1] != len(row["text"])):
         ends = ends[:0]
     finish = str(row.get("finish", ""))
+    written = tokens[:-1] if finish == "eos" else tokens
 
     def values(name: str) -> Values:
         found = row.get(name)
@@ -97,8 +99,8 @@ def _text(source: int, row: dict[Any, Any]) -> Text:
         sample=int(row.get("sample", 0)),
         text=row["text"],
         finish=finish,
-        count=len(tokens),
-        loop=find_loop((tokens[:-1] if finish == "eos" else tokens).tolist()),
+        count=len(written),
+        loop=rule.find(written.tolist()),
         lengths=_utf16(row["text"], ends),
         surprisal=-values("logprob"),
         entropy=values("entropy"),

@@ -1,13 +1,13 @@
 // One prompt at a time, all strategies side by side.
 
 const control = Object.fromEntries(
-  ["previous", "next", "place", "of", "search", "sample", "status", "scale", "prompt", "cards"].map((id) => [
-    id,
-    find(`#${id}`),
-  ]),
+  ["previous", "next", "place", "of", "search", "sample", "status", "elsewhere", "scale", "prompt", "cards"].map(
+    (id) => [id, find(`#${id}`)],
+  ),
 );
 const picked = (group) => find(`#${group} :checked`)?.value ?? "";
 const all = about.loops.map((_, index) => index);
+const several = about.sources.filter((source) => !source.reference).length > 1;
 const state = { listed: all, at: 0, found: null, pattern: null, turn: 0 };
 
 /** The prompts that the filter chooses, in its order. */
@@ -35,47 +35,66 @@ async function turnTo(at) {
   control.next.disabled = state.at >= count - 1;
   hideTip();
   if (!count) {
-    control.status.textContent = state.found ? "No prompt has a text with that in it." : "No prompt has a text that loops.";
+    const kept = picked("choose") === "loops" ? "No prompt with a text that loops" : "No prompt";
+    control.status.textContent = state.found ? `${kept} has a text with that in it.` : "No prompt has a text that loops.";
     control.prompt.replaceChildren();
     control.cards.replaceChildren();
+    control.elsewhere.hidden = true;
     return;
   }
   const index = state.listed[state.at];
   const { prompt, texts } = await entry(index);
   if (turn !== state.turn) return; // another prompt has been asked for since
-  control.status.textContent = said(index, count);
+  const shown = shownOf(texts);
+  control.status.replaceChildren(...said(index, count, shown));
+  pointElsewhere(texts, shown);
   control.prompt.replaceChildren();
-  append(control.prompt, prompt || "(no prompt)");
-  show(texts);
+  write(control.prompt, prompt || "(no prompt)", 0, Infinity, hitsIn(prompt, state.pattern));
+  control.cards.replaceChildren(...shown.map(card));
 }
 
-function said(index, count) {
-  const loops = about.loops[index];
+/** Of every strategy that is wanted its text; of several samples the chosen one, or the last there is. */
+function shownOf(texts) {
+  const sample = Number(control.sample?.value ?? 0);
+  const wanted = findAll("#shown :checked").map((box) => Number(box.value));
+  return wanted.flatMap((source) => {
+    const own = texts.filter((text) => text.source === source);
+    return own.find((each) => each.sample === sample) ?? own.at(-1) ?? [];
+  });
+}
+
+function said(index, count, shown) {
   const facts = [
     count < all.length ? `${count} of ${all.length} prompts; this is number ${index + 1}` : "",
-    loops ? `${loops} ${loops > 1 ? "texts loop" : "text loops"}` : "no text loops",
-    `difference between the texts ${about.difference[index].toFixed(2)}`,
+    looping(shown.filter((text) => text.loop).length, shown.length),
+    several ? difference(about.difference[index]) : "",
   ];
-  return facts.filter(Boolean).join(" · ");
+  return facts.filter(Boolean).flatMap((fact, i) => (i ? [" · ", fact] : [fact]));
 }
 
-/** A card per strategy that is wanted: of several samples the chosen one, or the last there is. */
-function show(texts) {
-  const sample = Number(control.sample?.value ?? 0);
-  const wanted = new Set(findAll("#shown :checked").map((box) => Number(box.value)));
-  const cards = about.sources.map((source, index) => {
-    const own = texts.filter((text) => text.source === index);
-    const text = own.find((each) => each.sample === sample) ?? own.at(-1);
-    return text && wanted.has(index) ? card(source, text) : null;
-  });
-  control.cards.replaceChildren(...cards.filter(Boolean));
+function looping(count, of) {
+  if (of < 2) return ["nothing is shown", `the text ${count ? "loops" : "does not loop"}`][of];
+  return `${count || "none"} of ${of} texts ${count > 1 ? "loop" : "loops"}`;
 }
 
-function card(source, text) {
+function difference(value) {
+  const node = make("span", "explained", `difference between the texts ${value.toFixed(2)}`);
+  node.tabIndex = 0;
+  node.dataset.tip =
+    "1 minus the share of neighbouring word pairs that the first texts of two strategies have in common, over all " +
+    "twos of strategies: 0 where all texts are equal, 1 where no two share a pair";
+  return node;
+}
+
+function card(text) {
+  const source = about.sources[text.source];
   const article = make("article", source.reference ? "card reference" : "card");
   const title = make("h3", "", source.label);
   const body = paragraph(text, state.pattern);
-  body.tabIndex = 0;
+  if (text.known) {
+    body.tabIndex = 0;
+    body.setAttribute("aria-describedby", "keys");
+  }
   body.setAttribute("role", "group");
   body.setAttribute("aria-label", `Text of ${source.label}`);
   body.source = text;
@@ -87,7 +106,7 @@ function card(source, text) {
 function facts(text) {
   const value = perplexity(text);
   return [
-    `${text.count} tokens${text.finish === "eos" ? ", ended by itself" : ""}`,
+    `${text.count} ${text.count === 1 ? "token" : "tokens"}${text.finish === "eos" ? ", ended by itself" : ""}`,
     text.loop ? `loops from token ${text.loop.onset + 1}: ${text.loop.period} tokens, ${text.loop.repeats} times` : "",
     Number.isFinite(value) ? `perplexity ${value < 100 ? value.toPrecision(3) : Math.round(value)}` : "",
   ]
@@ -102,25 +121,6 @@ function paint() {
   control.scale.hidden = !by;
   if (by) control.scale.replaceChildren(SCALES[by][0], make("span", "ramp"), SCALES[by][1]);
   for (const box of findAll("#marks input")) control.cards.classList.toggle(box.value, box.checked);
-}
-
-let waiting = 0;
-function search() {
-  clearTimeout(waiting);
-  waiting = setTimeout(async () => {
-    const wanted = control.search.value.trim();
-    const pattern = wanted ? new RegExp(wanted.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu") : null;
-    const found = new Set();
-    for (let chunk = 0; pattern && chunk < about.chunks.length; chunk++) {
-      (await textsOf(chunk)).forEach(([prompt, rows], i) => {
-        if ([prompt, ...rows.map((row) => row[2])].some((text) => text.search(pattern) >= 0))
-          found.add(about.chunks[chunk] + i);
-      });
-      if (wanted !== control.search.value.trim()) return; // somebody types on
-    }
-    [state.found, state.pattern] = [pattern && found, pattern];
-    relist();
-  }, 150);
 }
 
 // Tokens: numbers under the pointer, and from token to token with the keys.

@@ -1,5 +1,10 @@
-// On paper nothing can be opened.
+// On paper nothing can be opened: what is closed is open there, and closed again afterwards.
 
+let opened = [];
 addEventListener("beforeprint", () => {
-  for (const details of findAll("details:not(#shown)")) details.open = true;
+  opened = findAll("details:not(#shown, [open])");
+  for (const details of opened) details.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const details of opened) details.open = false;
 });

@@ -9,14 +9,19 @@ const DARKNESS = {
 const SCALES = {
   surprisal: ["0 nats (certain)", "10 nats and more"],
   entropy: ["0 nats (certain)", "8 nats and more"],
-  rank: ["0 (likeliest)", "10,000 and more"],
+  rank: ["1 (likeliest)", "10,000 and more"],
 };
+
+/** Where a pattern (or none) stands in a string: [[start, end], …]. */
+function hitsIn(string, pattern) {
+  return pattern ? [...string.matchAll(pattern)].map((match) => [match.index, match.index + match[0].length]) : [];
+}
 
 /** A paragraph of the text; matches of `pattern` are marked. */
 function paragraph(text, pattern) {
   const node = make("p", "text");
   node.dir = "auto";
-  const hits = pattern ? [...text.text.matchAll(pattern)].map((m) => [m.index, m.index + m[0].length]) : [];
+  const hits = hitsIn(text.text, pattern);
   if (!text.known) {
     write(node, text.text, 0, text.text.length, hits);
     return node;
@@ -86,11 +91,11 @@ function numbers(text, span) {
     const surprisal = decoded("surprisal", text.surprisal[token]);
     const rank = decoded("rank", text.rank[token]);
     for (const [key, value] of [
-      ["token", `${token + 1} of ${text.known}`],
+      ["token", token < text.count ? `${token + 1} of ${text.count}` : "end of text"],
       ["probability", Number.isNaN(surprisal) ? "–" : digits(Math.exp(-surprisal))],
       ["surprisal", nats(surprisal)],
       ["entropy", nats(decoded("entropy", text.entropy[token]))],
-      ["rank", Number.isNaN(rank) ? "–" : rank === INFINITE ? `${INFINITE} or more` : String(rank)],
+      ["rank", Number.isNaN(rank) ? "–" : `${(rank + 1).toLocaleString("en")}${rank === INFINITE ? " or more" : ""}`],
     ]) {
       const row = table.insertRow();
       row.append(make("th", "", key), make("td", "", value));
