@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format wheel clean
+.PHONY: help demo test check docs format wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 16
@@ -28,6 +28,9 @@ check: .venv/installed ## lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/installed ## the table of strategies in the README, from yamls and docstrings
+	$(BIN)/python -m harness.catalogue --write README.md
 
 format: .venv/installed ## apply the lint fixes and the format
 	$(BIN)/ruff check --fix .

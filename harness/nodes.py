@@ -93,7 +93,7 @@ class Nodes:
             probabilities = self.logits[rows].softmax(-1)
             mass[rows] = -probabilities.amax(-1).log()
             below = (self.logits[rows] - self.peak[rows, None]).clamp_(min=lowest)
-            entropy[rows] = mass[rows] - _sums(below.mul_(probabilities))
+            entropy[rows] = mass[rows] - sums(below.mul_(probabilities))
         return mass, entropy
 
     @cached_property
@@ -144,7 +144,7 @@ class Nodes:
         return rank
 
 
-def _sums(values: Tensor) -> Tensor:
+def sums(values: Tensor) -> Tensor:
     """[rows, n] -> [rows] sums, each in an order that the number of rows and of threads cannot change.
 
     torch divides a sum over few rows among threads, and that over many rows not; sums of 64 are divided nowhere.

@@ -78,6 +78,8 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     if len(wanted) > 1:
         raise InputError(f"metrics.mauve.featurizer: one for all jobs of a sweep, not {', '.join(sorted(wanted))}")
     strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
+    for strategy in strategies.values():
+        strategy.preflight()
     for node in _distinct(jobs, "report").values():
         verify(node, "report", folder=jobs[0].sweep_folder, show=None)
         choose(labels(jobs), node.get("baseline"))
@@ -161,6 +163,7 @@ def labels(jobs: Sequence[Job]) -> list[str]:
         knobs = [
             o.removeprefix("strategy.").lstrip("+") for o in job.overrides if o.lstrip("+").startswith("strategy.")
         ]
+        knobs += [knob for o in job.overrides if o.startswith("strategy={") for knob in _together(o)]
         shown = ", ".join(k.removeprefix("strategy.").removeprefix(f"{name}=") for k in knobs)
         parts = [f"{name}({shown})" if shown else name, *(_choice(job, key) for key in varying)]
         named.append(" ".join([*parts, *(f"{key}={job.config[key]}" for key in numbers)]))
@@ -195,6 +198,12 @@ def _numbered(names: Sequence[str]) -> list[str]:
         seen[name] += 1
         seen_names.append(f"{name} #{seen[name]}" if name in repeated else name)
     return seen_names
+
+
+def _together(override: str) -> list[str]:
+    """The knobs of an override that sets several at once, as sweeps over unlike knobs do: strategy={top_k:40}."""
+    inside = override.partition("{")[2].removesuffix("}")
+    return [knob.strip().replace(":", "=", 1) for knob in inside.split(",")]
 
 
 def _choice(job: Job, group: str) -> str:

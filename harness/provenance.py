@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -16,7 +17,16 @@ _CHECKOUT = Path(__file__).resolve().parents[1]
 _PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "hydra-core", "faiss-cpu", "scikit-learn")
 
 
-def provenance(*, device: str, dtype: str, model: str, fingerprint: str, started: datetime) -> dict[str, Any]:
+def provenance(
+    *,
+    device: str,
+    dtype: str,
+    model: str,
+    fingerprint: str,
+    started: datetime,
+    companion: tuple[str, str] | None = None,
+    engine: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """A job's provenance, ready for JSON. The run is taken to end now.
 
     Args:
@@ -25,6 +35,8 @@ def provenance(*, device: str, dtype: str, model: str, fingerprint: str, started
         model: what the tables call the model.
         fingerprint: what fixes its weights.
         started: when the run began, with a time zone.
+        companion: the same two of another model that the strategy reads with.
+        engine: what it has to tell of the decoding of all jobs that it decoded together.
     """
     ended = datetime.now(UTC)
     return {
@@ -36,6 +48,8 @@ def provenance(*, device: str, dtype: str, model: str, fingerprint: str, started
         "dtype": dtype,
         "model": model,
         "fingerprint": fingerprint,
+        **({"companion": companion[0], "companion_fingerprint": companion[1]} if companion else {}),
+        **(engine or {}),
         "git": git(),
         "started": started.astimezone(UTC).isoformat(timespec="seconds"),
         "ended": ended.isoformat(timespec="seconds"),

@@ -9,7 +9,6 @@ transforms leave of it, and takes more of the vocabulary for those rows alone wh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -19,38 +18,10 @@ from torch import Tensor
 
 from harness.errors import InputError
 from harness.nodes import Nodes, Prefix, chunks
+from harness.tail import Tail, tempered
 
 SECOND = 4096
 """How many tokens are sorted for the rows that need more than `PREFIX`, before the whole vocabulary."""
-
-
-@dataclass(frozen=True)
-class Tail:
-    """Whole rows of logits, for what is asked beyond a prefix of them."""
-
-    nodes: Nodes
-    node: Tensor  # [rows]
-    temperatures: tuple[float, ...] = ()  # that the logits have been divided by since
-
-    def total(self) -> tuple[Tensor, Tensor]:
-        """[rows] float64 sum of exp((logit - peak) / temperatures), and how many of its terms are possible tokens.
-
-        The sum is taken as 1 / the largest of the softmax: 68 µs a row of 50,257, where exp and sum take 170.
-        """
-        shared = len(self.node) > len(self.nodes)  # many rows at few nodes: once for each node
-        at = torch.arange(len(self.nodes), device=self.node.device) if shared else self.node
-        mass, possible = torch.empty(len(at), dtype=torch.float64, device=at.device), torch.empty_like(at)
-        for rows in chunks(self.nodes.logits, len(at)):
-            logits = self.nodes.logits[at[rows]]
-            possible[rows] = self.nodes.vocab
-            if (logits.amin(-1) == -torch.inf).any():  # counting takes 15 times as long as the minimum
-                possible[rows] = (logits > -torch.inf).sum(-1)
-            if self.temperatures:
-                logits = logits.double() - self.nodes.peak[at[rows], None].double()
-            for temperature in self.temperatures:
-                logits = tempered(logits, temperature)
-            mass[rows] = logits.softmax(-1, dtype=torch.float64).amax(-1).reciprocal()
-        return (mass[self.node], possible[self.node]) if shared else (mass, possible)
 
 
 @dataclass(frozen=True)
@@ -88,9 +59,32 @@ class Ranked:
         # The last of the running sum, because on a CPU that does not depend on how many zeros follow.
         return self.values.exp().cumsum(-1)[:, -1], (self.values > -torch.inf).sum(-1)
 
-    def temper(self, temperature: float) -> Ranked:
-        """Divide all logits by a temperature. 0 leaves the likeliest alone, inf makes all possible ones equal."""
-        if temperature == 0.0:
+    def entropy(self) -> tuple[Tensor, Tensor, Tensor]:
+        """[rows] float64 entropy of the distribution, in nats; and `total`, which it takes along."""
+        if self.tail is not None:
+            return self.tail.entropy()
+        total, possible = self.total()
+        logits = self.values.clamp(min=torch.finfo(self.values.dtype).min)  # so that 0 * -inf does not become nan
+        mean = (self.values.exp() * logits).cumsum(-1)[:, -1] / total
+        return total.log() - mean, total, possible
+
+    def deviation(self) -> Tensor:
+        """[rows] float64 standard deviation of the logits of all possible tokens (dividing by their number)."""
+        if self.tail is not None:
+            return self.tail.deviation()
+        possible = self.values > -torch.inf
+        count = possible.sum(-1)
+        mean = self.values.masked_fill(~possible, 0.0).cumsum(-1)[:, -1] / count
+        apart = (self.values - mean[:, None]).masked_fill(~possible, 0.0)
+        return (apart.square().cumsum(-1)[:, -1] / count).sqrt()
+
+    def temper(self, temperature: float | Tensor) -> Ranked:
+        """Divide all logits by a temperature. 0 leaves the likeliest alone, inf makes all possible ones equal.
+
+        Args:
+            temperature: of all rows; or [rows] float64, of each, above 0 and finite: a function of its logits alone.
+        """
+        if not isinstance(temperature, Tensor) and temperature == 0.0:
             fits = self.within() | (self.values[:, -1] < 0)
             return replace(self, values=tempered(self.values, 0.0), sure=self.sure & fits, tail=None)
         tail = self.tail and replace(self.tail, temperatures=(*self.tail.temperatures, temperature))
@@ -105,6 +99,11 @@ class Ranked:
         """
         sure = self.sure & (known | self.within())
         return replace(self, values=self.values.masked_fill(~kept, -torch.inf), sure=sure, tail=None)
+
+    def above(self, threshold: Tensor) -> Ranked:
+        """Forbid all tokens whose logit is below [rows] a threshold; the likeliest stay, those equal to them too."""
+        threshold = threshold.clamp(max=0.0)
+        return self.keep(self.values >= threshold[:, None], self.values[:, -1] < threshold)
 
     def pick(self, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The token of each draw, its log-probability, how many tokens were possible, and whether that is sure."""
@@ -125,6 +124,14 @@ class Ranked:
 Monotone = Callable[[Ranked], Ranked]
 
 
+class Source(NamedTuple):
+    """What rows draw from: the first arguments of `draw`."""
+
+    nodes: Nodes
+    node: Tensor  # [rows]
+    transforms: Sequence[Monotone] = ()
+
+
 class Drawn(NamedTuple):
     """What `draw` finds for every row."""
 
@@ -134,13 +141,13 @@ class Drawn(NamedTuple):
     mass: Tensor  # [rows] float64 probability of all of these under the model's own distribution
 
 
-def tempered(values: Tensor, temperature: float) -> Tensor:
-    """Float64 logits below a peak of 0, divided by a temperature; both limits exact."""
-    if temperature == 0.0:
-        return torch.zeros_like(values).masked_fill_(values < 0, -torch.inf)
-    if temperature == math.inf:
-        return torch.zeros_like(values).masked_fill_(values == -torch.inf, -torch.inf)
-    return values / temperature
+def check_possible(peak: Tensor) -> None:
+    """Raise InputError where a row has no possible token, given the largest logit of each."""
+    if not peak.isfinite().all():
+        raise InputError(
+            "the logits of a row are no numbers, or all -inf: the model made them so, or a transform forbade all "
+            "tokens; a transform has to leave at least one"
+        )
 
 
 def draw(
@@ -164,14 +171,10 @@ def draw(
     Raises:
         InputError: the logits of a row are no numbers, or a transform has forbidden every token.
     """
-    if not nodes.peak.isfinite().all():
-        raise InputError(
-            "the logits of a row are no numbers, or all -inf: the model made them so, or a transform forbade all "
-            "tokens; a transform has to leave at least one"
-        )
+    check_possible(nodes.peak)
     found = Drawn(torch.empty_like(node), torch.empty_like(uniform), torch.empty_like(node), torch.empty_like(uniform))
     waiting = torch.arange(len(node), device=node.device)
-    for k in _ladder(nodes, first):
+    for k in ladder(nodes, first):
         start = ranked = Ranked.of(nodes, node[waiting], k)
         for transform in transforms:
             ranked = transform(ranked)
@@ -224,7 +227,8 @@ def _mass(
     return mass, sure
 
 
-def _ladder(nodes: Nodes, first: int | None) -> list[int]:
+def ladder(nodes: Nodes, first: int | None = None) -> list[int]:
+    """How many tokens are sorted for all rows, for those that need more, and at last: all."""
     if first is not None:
         return [min(first, nodes.vocab), nodes.vocab]
     return [nodes.first, *(k for k in (SECOND,) if nodes.first < k < nodes.vocab // 4), nodes.vocab]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # read when huggingface_hub is imported
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -82,6 +83,19 @@ def tiny_neox_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny(
         tmp_path_factory.mktemp("models") / "tiny-neox", GPTNeoXForCausalLM, config, byte_level_tokenizer()
     )
+
+
+@pytest.fixture(scope="module")
+def table_beside() -> Iterator[None]:
+    """A strategy on a table model that asks for another model by name gets another table of the same letters."""
+    from tests.table_model import TableModel, table_model
+
+    def beside(name: str, model: TableModel, key: str) -> TableModel:
+        return table_model(model.vocab, eos=model.eos, seed=11)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.strategies.contrastive_decoding.beside", beside)
+        yield
 
 
 @pytest.fixture(params=["gpt2", "llama", "neox"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,11 @@ class TableCache:
 
     def select(self, rows: Tensor) -> None:
         self.tokens = self.tokens[rows]
+
+    def rewind(self, lengths: Tensor) -> None:
+        rows = [row[row >= 0][:n] for row, n in zip(self.tokens, lengths.tolist(), strict=True)]
+        time = max(map(len, rows), default=0)
+        self.tokens = torch.stack([pad(row, (time - len(row), 0), value=-1) for row in rows])
 
     def join(self, other: TableCache) -> None:
         time = max(self.tokens.shape[1], other.tokens.shape[1])
@@ -61,6 +66,15 @@ class TableModel:
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         return [chr(97 + t) for t in tokens]
 
+    def vocabulary(self) -> dict[str, int]:
+        return {chr(97 + t): t for t in range(self.vocab)}
+
+    def early_layers(self, which: Any) -> TableModel:
+        """Three layers that begin as noise and come to what the model says in the end; whichever are asked for."""
+        noise = table_model(self.vocab, seed=7).table.to(self.table)
+        tables = [(1 - share) * noise + share * self.table for share in (0.0, 0.4, 0.8)]
+        return replace(self, table=torch.stack(tables, 1), name="layers")
+
     def prefill(
         self, prompts: Sequence[Sequence[int]], *, hidden: bool = False, room: int = 0, least: int = 0
     ) -> tuple[Output, TableCache]:
@@ -75,6 +89,9 @@ class TableModel:
         if self.context is not None and (cache.tokens >= 0).sum(1).max() > self.context:
             raise ValueError(f"a row is longer than the context of {self.context}")
         return Output(self.table[tokens], self.embedding[tokens] if hidden else None)
+
+    def read(self, tokens: Tensor, cache: Any) -> Tensor:
+        return torch.stack([self.extend(column, cache).logits for column in tokens.unbind(1)], 1)
 
     def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
         tokens = torch.tensor([s[t] for s, at in zip(sequences, wanted, strict=True) for t in at], device=self.device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from inspect import signature
 from typing import Any
@@ -99,4 +100,12 @@ def label(choice: Choice) -> tuple[str, ...]:
         knob: value for knob, value in choice.node.items() if knob != "factory" and value != parameters[knob].default
     }
     own = [str(changed.pop(choice.name))] if choice.name in changed else []
-    return choice.name, *own, *(f"{knob}={value}" for knob, value in changed.items())
+    return choice.name, *own, *(f"{knob}={_said(value)}" for knob, value in changed.items())
+
+
+def _said(value: Any) -> str:
+    """A knob's value; a strategy within a strategy by its factory's name and its own knobs."""
+    if not isinstance(value, Mapping) or "factory" not in value:
+        return str(value)
+    name, *knobs = label(Choice(str(value["factory"]).rpartition(".")[2], dict(value)))
+    return f"{name}({', '.join(knobs)})" if knobs else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -38,6 +38,13 @@ class Cache(Protocol):
         """
 
 
+class RewindableCache(Cache, Protocol):
+    """A cache that can forget."""
+
+    def rewind(self, lengths: Tensor) -> None:
+        """Drop the last tokens of every row: lengths [rows] stay, from 0 to as many as there are."""
+
+
 class LanguageModel(Protocol):
     """A causal language model on some device, with its tokenizer."""
 
@@ -61,6 +68,9 @@ class LanguageModel(Protocol):
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         """The text of each token by itself."""
 
+    def vocabulary(self) -> Mapping[str, int]:
+        """The id of every token by what the tokenizer calls it, special tokens included."""
+
     @property
     def token_bytes(self) -> int:
         """What one token of one row takes in the cache, in bytes."""
@@ -82,4 +92,18 @@ class LanguageModel(Protocol):
 
         Returns:
             logits [n, vocab] and hidden [n, d_model] of those positions, sequence after sequence.
+        """
+
+
+class Reader(LanguageModel, Protocol):
+    """A language model that reads several tokens ahead and takes them back; its caches are rewindable.
+
+    What decoding speculatively needs, and nothing else does.
+    """
+
+    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Run several more tokens per row: tokens [rows, n]. The cache grows by them.
+
+        Returns:
+            [rows, n, vocab] the logits after each of them.
         """

@@ -64,6 +64,11 @@ class Text:
         r"""The text of each token by itself; bytes that are only a part of a character are written \xe2."""
         return [self._piece(token) for token in tokens]
 
+    def vocabulary(self) -> dict[str, int]:
+        """The id of every token by its symbol, special tokens included."""
+        found: dict[str, int] = self._tokenizer.get_vocab()
+        return found
+
     def _piece(self, token: int) -> str:
         text = self._after_anchor([token], skip_special=False)
         symbol: str | None = self._tokenizer.convert_ids_to_tokens(int(token))

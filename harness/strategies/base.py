@@ -98,6 +98,19 @@ class Strategy(ABC, Generic[S]):
     stochastic: ClassVar[bool] = False  # False: seeds and samples collapse to one request
     needs_hidden: ClassVar[bool] = False
 
+    def preflight(self) -> None:
+        """Find out, before a model is loaded, whether what it needs beside the model can be had.
+
+        Default: what its fields find out, those that can.
+
+        Raises:
+            InputError: it cannot be had; the message names the knob.
+        """
+        if is_dataclass(self):
+            for f in fields(self):
+                if hasattr(part := getattr(self, f.name), "preflight"):
+                    part.preflight()
+
     def companion(self, model: LanguageModel) -> Companion | None:
         """Who reads every row's text beside the model, for `View.other`. Default: nobody.
 

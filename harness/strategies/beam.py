@@ -9,11 +9,13 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from harness import transforms
-from harness.knobs import Positive, PositiveCount, checked
+from harness.knobs import Count, Positive, PositiveCount, checked
 from harness.strategies.base import Finished, Prefill, Step, Strategy, View
+from harness.strategies.edits import Biases, Phrases, edits
 from harness.strategies.hypotheses import Hypotheses, continuations
+from harness.strategies.order import ordered
 from harness.transforms import Transform, chain
+from harness.transforms.phrases import Phrase
 
 EarlyStopping = bool | Literal["never"]
 # Within these bounds the scores of texts of up to 2,000 tokens stay inside the range of float32.
@@ -158,9 +160,18 @@ def beam(
     num_beams: PositiveCount = 4,
     length_penalty: LengthPenalty = 1.0,
     early_stopping: EarlyStopping = False,
+    logit_bias: Biases = None,
     repetition_penalty: Positive = 1.0,
+    no_repeat_ngram_size: Count = 0,
+    banned: Phrases = None,
+    min_new_tokens: Count = 0,
+    forced: Phrase | None = None,
+    forced_eos: bool = False,
 ) -> Beam:
     """Search for a likely continuation.
+
+    Source: Freitag & Al-Onaizan (2017); finished hypotheses as in transformers.
+    Oracle: `generate` of transformers, token for token; all continuations of a table model, enumerated.
 
     Args:
         num_beams: how many hypotheses run at once; 1 is greedy.
@@ -170,6 +181,21 @@ def beam(
         early_stopping: when a request with num_beams finished hypotheses stops. True: at once. False: when the best
             running one would not beat the worst of them if it ended now. "never": when it could not at any length, even
             if it lost no more probability.
-        repetition_penalty: as in sampling, but on log-probabilities instead of logits, as in transformers; 1 is off.
+        logit_bias: this and what follows are as in `sample`, but on log-probabilities, not logits, as in transformers.
+        repetition_penalty: 1 is off.
+        no_repeat_ngram_size: 0 is off.
+        banned: texts, token ids or lists of token ids.
+        min_new_tokens: 0 is off.
+        forced: costs a hypothesis nothing.
+        forced_eos: costs a hypothesis nothing.
     """
-    return Beam(num_beams, length_penalty, early_stopping, chain(transforms.repetition_penalty(repetition_penalty)))
+    stages = edits(
+        logit_bias=logit_bias,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram_size=no_repeat_ngram_size,
+        banned=banned,
+        min_new_tokens=min_new_tokens,
+        forced=forced,
+        forced_eos=forced_eos,
+    )
+    return Beam(num_beams, length_penalty, early_stopping, ordered(stages, "transformers"))

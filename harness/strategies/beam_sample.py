@@ -15,7 +15,10 @@ from harness.draws import expand
 from harness.knobs import Count, Positive, Share, Temperature, checked
 from harness.strategies.base import View
 from harness.strategies.beam import Beam, EarlyStopping, LengthPenalty, choices
+from harness.strategies.edits import Biases, Phrases, edits
+from harness.strategies.order import ordered
 from harness.transforms import Transform, chain
+from harness.transforms.phrases import Phrase
 
 Beams = Annotated[int, Field(ge=2)]
 
@@ -70,28 +73,52 @@ def beam_sample(
     num_beams: Beams = 4,
     length_penalty: LengthPenalty = 1.0,
     early_stopping: EarlyStopping = False,
+    logit_bias: Biases = None,
     repetition_penalty: Positive = 1.0,
+    no_repeat_ngram_size: Count = 0,
+    banned: Phrases = None,
+    min_new_tokens: Count = 0,
+    forced: Phrase | None = None,
+    forced_eos: bool = False,
     temperature: Temperature = 1.0,
     top_k: Count = 0,
     top_p: Share = 1.0,
 ) -> BeamSample:
     """Search among sampled continuations.
 
+    Source: transformers, `do_sample` with several beams; drawn by Gumbel-top-k (Vieira, 2014).
+    Oracle: `generate` of transformers, by its distribution of texts; temperature 0 is beam search.
+
     Args:
         num_beams: how many hypotheses run at once, at least 2: with one, transformers samples, as `sample` does.
         length_penalty: see `beam`.
         early_stopping: see `beam`.
+        logit_bias: see `beam`.
         repetition_penalty: see `beam`.
+        no_repeat_ngram_size: see `beam`.
+        banned: see `beam`.
+        min_new_tokens: see `beam`.
+        forced: see `beam`.
+        forced_eos: see `beam`.
         temperature: 0 is beam search, inf draws evenly from what is possible; both exact.
         top_k: keep the k likeliest next tokens of every hypothesis; 0 is off (Fan et al., 2018).
         top_p: keep the smallest likeliest set whose probability reaches p; 1 is off (Holtzman et al., 2020).
     """
+    stages = edits(
+        logit_bias=logit_bias,
+        repetition_penalty=repetition_penalty,
+        no_repeat_ngram_size=no_repeat_ngram_size,
+        banned=banned,
+        min_new_tokens=min_new_tokens,
+        forced=forced,
+        forced_eos=forced_eos,
+    )
     nucleus = chain(transforms.temperature(temperature), transforms.top_p(top_p)) if top_p < 1 else None
     return BeamSample(
         num_beams,
         length_penalty,
         early_stopping,
-        chain(transforms.repetition_penalty(repetition_penalty)),
+        ordered(stages, "transformers"),
         temperature,
         chain(transforms.top_k(top_k), nucleus),
     )

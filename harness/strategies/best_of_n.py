@@ -36,7 +36,7 @@ def best_of_n(
 ) -> BestOfN:
     """Sample `num_candidates` continuations and keep the one that the model finds likeliest.
 
-    Source: Adiwardana et al. (2020), section 2.4, sample-and-rank.
+    Source: Adiwardana et al. (2020), Towards a human-like open-domain chatbot, sample-and-rank.
     Oracle: every candidate sampled by hand from its draws on a table model, and compared.
 
     Args:

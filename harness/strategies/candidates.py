@@ -88,6 +88,12 @@ class Candidates(Strategy[State]):
         inner = _each(inner, lambda t: t.unflatten(0, state.length.shape))  # type: ignore[no-untyped-call]
         return replace(move, tokens=tokens, done=(length > 0).all(1)), State(length, inner)
 
+    @property
+    def source(self) -> Callable[[View, State], Any] | None:
+        """What each candidate draws from (`Sampling.source`), where the strategy that samples them says so."""
+        inner = getattr(self.inner, "source", None)
+        return inner and (lambda view, state: inner(view, _each(state.inner, lambda t: t.flatten(0, 1))))
+
     def finish(self, history: Tensor, values: Tensor, state: State, request: int) -> Finished:
         """The candidate chosen."""
         ends = [int(n) or history.shape[1] for n in state.length[request]]

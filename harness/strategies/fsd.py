@@ -84,7 +84,7 @@ def seen(history: Tensor, tokens: Tensor, ngram_size: int, beta: float) -> Tenso
 def fsd(*, top_k: PositiveCount = 3, penalty_alpha: Alpha = 0.4, ngram_size: Order = 2, beta: Alpha = 0.9) -> FSD:
     """Likely tokens that do not repeat the text's own n-grams.
 
-    Source: Yang et al. (2024), A frustratingly simple decoding method for neural text generation, equation 3.
+    Source: Yang et al. (2024), A frustratingly simple decoding method for neural text generation.
     Oracle: a loop over dictionaries of n-grams, written from the paper and the authors' description; α = 0 is greedy.
 
     Args:

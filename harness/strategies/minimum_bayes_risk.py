@@ -52,7 +52,7 @@ def minimum_bayes_risk(
 ) -> MinimumBayesRisk:
     """Sample `num_candidates` continuations and keep the one that is most like the others.
 
-    Source: Eikema & Aziz (2020), equation 3, with the samples as candidates and as evidence.
+    Source: Eikema & Aziz (2020), Is MAP decoding all you need?, with the samples as candidates and as evidence.
     Oracle: a double loop over sacrebleu's sentence scores of candidates sampled by hand.
 
     Args:

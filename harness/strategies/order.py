@@ -11,11 +11,59 @@ from harness.transforms import Chain, Transform, chain
 
 Order = Literal["transformers", "llama.cpp"] | tuple[str, ...]
 
-TRANSFORMERS = ("repetition_penalty", "temperature", "top_k", "top_p")
-"""That of `generate` of transformers 5.23: what edits logits, then temperature, then what truncates."""
+TRANSFORMERS = (
+    "logit_bias",
+    "repetition_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "dry_multiplier",
+    "no_repeat_ngram_size",
+    "banned",
+    "min_new_tokens",
+    "forced",
+    "forced_eos",
+    "temperature",
+    "top_h",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "top_n_sigma",
+    "top_a",
+    "tfs_z",
+    "xtc_probability",
+)
+"""That of `generate` of transformers 5.23: what edits logits, then temperature, then what truncates. What it lacks is
+where its kind ends, the penalties beside the other."""
 
-LLAMA_CPP = ("repetition_penalty", "top_k", "top_p", "temperature")
-"""llama.cpp's default: truncations see the model's own probabilities, and temperature comes last."""
+LLAMA_CPP = (
+    "logit_bias",
+    "banned",
+    "min_new_tokens",
+    "repetition_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "dry_multiplier",
+    "no_repeat_ngram_size",
+    "forced",
+    "forced_eos",
+    "top_n_sigma",
+    "top_k",
+    "top_a",
+    "tfs_z",
+    "typical_p",
+    "top_p",
+    "min_p",
+    "top_h",
+    "epsilon_cutoff",
+    "eta_cutoff",
+    "xtc_probability",
+    "temperature",
+)
+"""llama.cpp's default: truncations see the model's own probabilities, and temperature comes last. Where it has none of
+ours: tail-free where its versions of 2023 had it, top-a before that as in KoboldCpp, and the others after its own."""
 
 
 def ordered(stages: Mapping[str, Transform | None], order: Order) -> Chain:

@@ -32,8 +32,8 @@ class StochasticBeam(Strategy[State]):
     """Stochastic beam search (Kool et al., 2019, algorithm 1).
 
     A text's perturbed log-probability is the largest among all texts that begin so. The noise of a hypothesis's
-    extensions is drawn, and conditioned on its maximum being that of the hypothesis (their equation 23, computed as in
-    their appendix B.3). The num_beams texts it ends with are then num_beams draws without replacement from the model,
+    extensions is drawn, and conditioned on its maximum being that of the hypothesis (computed as in
+    their appendix). The num_beams texts it ends with are then num_beams draws without replacement from the model,
     in the order drawn. The paper keeps the set; here a request has one continuation: the likeliest of them, or the
     first, which is a plain sample of the model. Texts that reach the length limit end there.
     """

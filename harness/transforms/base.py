@@ -11,15 +11,31 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from harness.nodes import Nodes
-from harness.sampler import Ranked
+from harness.sampler import Ranked, ladder
 from harness.strategies.base import View
 
+if TYPE_CHECKING:
+    from harness.models.base import LanguageModel
+
 Transform = Callable[[Tensor, View], Tensor]
+
+
+class Worded(ABC):
+    """A transform with texts among its knobs, which a model's tokenizer turns into tokens before the first step."""
+
+    @abstractmethod
+    def tokenized(self, model: LanguageModel) -> Transform:
+        """What it is for a model.
+
+        Raises:
+            InputError: it cannot be said in this model's tokens.
+        """
 
 
 class Monotone(ABC):
@@ -39,8 +55,16 @@ class Truncation(Monotone):
     """A transform that keeps the likeliest tokens as they are and forbids the others."""
 
     def __call__(self, logits: Tensor, view: View) -> Tensor:
-        """The logits, -inf where forbidden."""
-        row = torch.arange(len(logits), device=logits.device)
-        ranked = self.ranked(Ranked.of(Nodes(logits), row, logits.shape[1]))
-        forbidden = torch.empty_like(logits, dtype=torch.bool)
-        return logits.masked_fill(forbidden.scatter_(1, ranked.tokens, ranked.values == -torch.inf), -torch.inf)
+        """The logits, -inf where forbidden; more of the vocabulary is sorted only for rows that keep so much."""
+        nodes, out = Nodes(logits), torch.full_like(logits, -torch.inf)
+        waiting = torch.arange(len(logits), device=logits.device)
+        for k in ladder(nodes):
+            ranked = self.ranked(Ranked.of(nodes, waiting, k))
+            kept = ranked.values > -torch.inf
+            sure = (ranked.sure & (kept.sum(-1) <= ranked.certain)) | (k == nodes.vocab)
+            row, tokens = waiting[sure, None], ranked.tokens[sure]
+            out[row, tokens] = logits[row, tokens].masked_fill(~kept[sure], -torch.inf)
+            waiting = waiting[~sure]
+            if not len(waiting):
+                break
+        return out

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from harness.strategies.base import View
-from harness.transforms.base import Monotone, Transform
+from harness.transforms.base import Monotone, Transform, Worded
+
+if TYPE_CHECKING:
+    from harness.models.base import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,14 @@ class Chain:
         for transform in transforms:
             logits = transform(logits, view)
         return logits
+
+    def tokenized(self, model: LanguageModel) -> Chain:
+        """Itself, with every text among its knobs as tokens of a model.
+
+        Raises:
+            InputError: a knob cannot be said in this model's tokens.
+        """
+        return Chain(tuple(t.tokenized(model) if isinstance(t, Worded) else t for t in self.general), self.monotone)
 
 
 def chain(*transforms: Transform | None) -> Chain:

@@ -27,5 +27,8 @@ def top_k(k: Count = 0) -> Transform | None:
     """Keep the k likeliest tokens (Fan et al., 2018). 0 is off.
 
     Tokens equal to the k-th likeliest are kept too, as in transformers.
+
+    Source: Fan et al. (2018), Hierarchical neural story generation.
+    Oracle: TopKLogitsWarper of transformers.
     """
     return None if k == 0 else _TopK(k)

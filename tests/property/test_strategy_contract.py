@@ -19,6 +19,7 @@ from harness.prompts import Prompt
 from harness.strategies.base import VALUES, Prefill, Strategy, View
 from tests.table_model import table_model
 
+pytestmark = pytest.mark.usefixtures("table_beside")
 NAMES = options("strategy")
 VOCAB, EOS = 17, 16
 NEW = 6
@@ -58,9 +59,11 @@ def test_a_request_decodes_the_same_in_any_company(name: str, numbers: list[int]
 def play(strategy: Strategy[Any], numbers: list[int], steps: int = 4) -> list[tuple[Tensor, Tensor]]:
     """Drive a strategy by hand over a table, checking each step; the tokens and parents of every step."""
     model = table_model(VOCAB, eos=[EOS])
+    strategy = strategy.tokenized(model)
     width, n = strategy.width, len(numbers)
     history = torch.tensor([[(x // 7) % 16, x % 16] for x in numbers])
     state = strategy.start(Prefill(history, model.embedding[history]))
+    beside: Any = strategy.companion(model)
     history = history.repeat_interleave(width, 0)
     values = torch.zeros(n * width, 0, len(VALUES))
     trace = []
@@ -69,6 +72,7 @@ def play(strategy: Strategy[Any], numbers: list[int], steps: int = 4) -> list[tu
         view = View(
             Nodes(model.table[history[:, -1]]), torch.arange(n * width), history, u.double(), values,
             model.embedding[history[:, -1]], step, model.eos, torch.full((n,), steps + 1),
+            None if beside is None else beside.model.table[history[:, -1]],
         )  # fmt: skip
         tensors = {f: getattr(view, f).clone() for f in ("logits", "node", "history", "uniform", "values", "hidden")}
         move, state = strategy.step(view, state)

@@ -49,7 +49,7 @@ def distribution(step: Step, name: str, **knobs: Any) -> Distribution:
 
 @pytest.fixture(params=[0, 1, 2])
 def step(request: pytest.FixtureRequest) -> Step:
-    return look(table_model(300, eos=[3], seed=request.param, scale=3.0), PROMPT)
+    return look(table_model(300, eos=[3], seed=request.param, scale=3.0), PROMPT, hidden=True)
 
 
 @pytest.mark.parametrize("penalty", [1.0, 0.7, 1.4])

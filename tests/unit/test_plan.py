@@ -33,6 +33,10 @@ def job(strategy: str, overrides: Sequence[str] = (), model: str = "pocket-m", *
             ["greedy a", "greedy b"],
         ),
         ([job("greedy"), job("greedy")], ["greedy #1", "greedy #2"]),
+        (
+            [job("sample", ["strategy={top_k:40,temperature:0.7}"]), job("sample", ["strategy=sample"])],
+            ["sample(top_k=40, temperature=0.7)", "sample"],
+        ),
     ],
 )
 def test_a_label_is_short_and_tells_jobs_apart(jobs: list[Job], expected: list[str]) -> None:

@@ -15,6 +15,7 @@ from transformers import LogitsProcessorList, TemperatureLogitsWarper, TopKLogit
 from harness import sampler, transforms
 from harness.nodes import PREFIX, Nodes
 from harness.sampler import Monotone, Ranked, draw
+from tests.logit_rows import adversarial
 
 EDGE = [0.0, 2.0**-53, 0.5, 1 - 2.0**-53]
 REAL_SECOND = sampler.SECOND
@@ -73,28 +74,6 @@ def test_an_even_grid_of_draws_gives_the_probabilities(vocab: int, temperature: 
     expected = (logits.double() / temperature).softmax(-1)
     assert (torch.bincount(tokens, minlength=vocab) / n - expected).abs().max() <= 1 / n
     torch.testing.assert_close(torch.cat([part[1] for part in parts]), expected[tokens].log(), rtol=1e-9, atol=1e-9)
-
-
-def adversarial(vocab: int) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    normal = torch.randn(vocab, generator=generator)
-    one_hot = torch.full((vocab,), -torch.inf)
-    one_hot[vocab // 3] = 0.0
-    return {
-        "normal": normal,
-        "peaked": 8 * normal,
-        "uniform": torch.zeros(vocab),
-        "one hot": one_hot,
-        "a pair tied across the edge of the prefix": torch.arange(vocab, 0, -1).add(1).div(2, rounding_mode="floor")
-        / 100,
-        "few values": torch.randint(0, 3, (vocab,), generator=generator).float(),
-        "rounded to bfloat16": (3 * normal).bfloat16().float(),
-        "mostly forbidden": normal.masked_fill(torch.arange(vocab) % 7 != 0, -torch.inf),
-        "fewer possible than the prefix": normal.masked_fill(torch.arange(vocab) > 20, -torch.inf),
-        "huge": normal * 1e30,
-        "tiny differences": normal * 1e-30,
-        "close to the largest float": normal.sign() * torch.finfo(torch.float32).max,
-    }
 
 
 CHAINS = {

@@ -104,7 +104,7 @@ def test_conditioned_noise_has_the_maximum_asked_for() -> None:
     found = conditioned(noise, largest)
     assert torch.equal(found.amax(-1), largest)
     assert torch.equal(found[:4].argmax(-1), noise[:4].argmax(-1))
-    # The definition: -log(exp(-T) - exp(-Z) + exp(-G)), Kool et al., equation 23.
+    # The definition: -log(exp(-T) - exp(-Z) + exp(-G)).
     top = noise[1:4].amax(-1, keepdim=True)
     direct = -torch.log(torch.exp(-largest[1:4, None]) - torch.exp(-top) + torch.exp(-noise[1:4]))
     torch.testing.assert_close(found[1:4], direct)
