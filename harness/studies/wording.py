@@ -21,8 +21,8 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def interval(value: float | None, low: float | None = None, high: float | None = None, digits: int = 3) -> str:
-    """A number and its interval: 0.412 (0.38 to 0.44)."""
-    if low is None or high is None:
+    """A number and its interval: 0.412 (0.38 to 0.44); the number alone where there is none."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
         return number(value, digits)
     return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 
