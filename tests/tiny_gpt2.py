@@ -59,6 +59,9 @@ class TinyGPT2:
     def pieces(self, tokens: Sequence[int]) -> list[str]:
         return [f"{t} " for t in tokens]
 
+    def vocabulary(self) -> dict[str, int]:
+        return {str(token): token for token in range(self.vocab)}
+
     def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
         logits, states = self._all(sequences)
         rows = [row for row, at in enumerate(wanted) for _ in at]
