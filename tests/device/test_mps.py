@@ -96,6 +96,7 @@ def apart(path: Path) -> HuggingFaceModel:
 def models(tiny_gpt2_dir: Path) -> Iterator[tuple[HuggingFaceModel, HuggingFaceModel]]:
     """One model on the CPU, and on the simulated device."""
     plain = checkpoint.from_directory(tiny_gpt2_dir, name="plain", shown="", device="cpu", dtype="float32")
+    assert isinstance(plain, HuggingFaceModel)
     with Simulated():
         yield plain, apart(tiny_gpt2_dir)
 
