@@ -54,6 +54,11 @@ class Arrangements:
         has = [np.flatnonzero(ways > way) for way in range(len(apart))]
         return cls(total, tuple((rows, each[rows]) for rows, each in zip(has, apart, strict=True)), ways)
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether both sides have as many texts of every cluster: then each can only be swapped, or all at once."""
+        return bool((self.ways == 2).all())
+
     def chance(self) -> float:
         """The chance of the arrangement as it is: what no p-value can be below; twice that if its mirror is one too."""
         start = self.apart[0][1]
@@ -61,16 +66,14 @@ class Arrangements:
         for rows, apart in self.apart[1:]:
             near = 1e-9 * (np.abs(start[rows]) + np.abs(self.total[rows]))
             same[rows] += (np.abs(apart - start[rows]) <= near).all(axis=1)
-        mirrored = bool((self.ways == 2).all())
-        return min(1.0, float(np.exp(np.log(same / self.ways).sum())) * (2 if mirrored else 1))
+        return min(1.0, float(np.exp(np.log(same / self.ways).sum())) * (2 if self.mirrored else 1))
 
     def drawn(self, draws: int, seed: int, rows: int) -> Iterator[NDArray[np.integer]]:
         """Chunks [at most `rows`, clusters] of ways, each as likely; they depend on the numbers of ways alone."""
         rng, n = np.random.default_rng(seed), len(self.ways)
-        two = bool((self.ways == 2).all())
         for start in range(0, draws, rows):
             size = min(rows, draws - start)
-            if two:
+            if self.mirrored:
                 bits = rng.integers(2**64, size=(size, -(-n // 64)), dtype=np.uint64)
                 yield np.unpackbits(bits.astype("<u8").view(np.uint8), axis=1)[:, :n]
             else:

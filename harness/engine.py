@@ -19,13 +19,15 @@ from harness.memory import out_of_memory, release, rows_that_fit
 from harness.models.base import Cache, LanguageModel, Output
 from harness.nodes import Nodes
 from harness.packing import Queue
+from harness.placing import numbers, place
 from harness.requests import Generation, Request, check_room
 
-__all__ = ["Engine", "Generation", "Request", "Watch", "check_room", "decode", "fast"]
+__all__ = ["Engine", "Generation", "Request", "Watch", "check_room", "decode", "fast", "place"]
 
 Watch = Callable[[float, int], None]
 """Told after every step: how many rows have been decoded of those that run, each counted as the share of its steps that
-it has made; and how many steps there are left at most, as requests may end early."""
+it has made; and how many steps are left at most, as requests may end early. (A batch of a handful of rows that is
+refilled with requests of other lengths has been seen to take two more.)"""
 
 
 class Engine(Protocol):
@@ -78,14 +80,31 @@ def decode(
             not suffice for a single request.
     """
     check_room(model, requests)
-    queue = Queue(requests)
     if max_rows == "auto":
         longest = max((len(r.tokens) + r.limit(model.context) for r in requests), default=1)
         beside = [c.model for s in dict.fromkeys(r.strategy for r in requests) if (c := s.companion(model))]
         rows = rows_that_fit(model, longest, beside)
     else:
         rows = max_rows
-    batch = Batch(model, merge=merge, refill=refill)
+    yield from run(model, Queue(requests), rows, partial(Batch, model, merge=merge, refill=refill), watch)
+
+
+def run(
+    model: LanguageModel, queue: Queue, rows: int, new: Callable[[], Batch], watch: Watch | None
+) -> Iterator[Generation]:
+    """Decode what waits in a queue, in batches of at most so many rows.
+
+    Args:
+        model: that decodes.
+        queue: of requests that there is room for in the model's context.
+        rows: at most, if no single request owns more.
+        new: makes an empty batch.
+        watch: see `Watch`.
+
+    Raises:
+        InputError: memory does not suffice for a single request.
+    """
+    batch = new()
     while queue or batch.groups:
         try:
             batch.step(queue, rows)
@@ -104,7 +123,7 @@ def decode(
                 watch(batch.done, batch.left + queue.steps(rows, model.context))
             continue
         logging.getLogger(__name__).warning("out of memory with %d rows; going on with %d", tried, rows)
-        batch = Batch(model, merge=merge, refill=refill)  # first, so that the old one's memory is free
+        batch = new()  # first, so that the old one's memory is free
         release(model.device)
         queue.put(running)
 
@@ -151,7 +170,7 @@ class Batch:
     def step(self, queue: Queue, max_rows: int) -> None:
         """One more token for every running request, and a first one for those that can be started."""
         if self._output is not None:
-            self._advance(self.groups, self._output.logits, self._output.hidden)
+            self._advance(self.groups, Nodes(self._output.logits), self._output.hidden)
             self._output = None  # its logits are not needed any more, and are large
         self.groups = [g for g in self.groups if g.requests]
         if not self.groups:
@@ -191,7 +210,7 @@ class Batch:
             hidden = output.hidden if strategy.needs_hidden else None
             groups.append(Group.start(self.model, members, prompt, history, hidden))
         self.groups, self.starting = self.groups + groups, []
-        self._advance(groups, output.logits, None if output.hidden is None else output.hidden[:, -1])
+        self._advance(groups, Nodes(output.logits), None if output.hidden is None else output.hidden[:, -1])
         owner = torch.arange(len(prompts), device=self.model.device)
         if self._cache is None:
             self._cache, self._owner = cache, owner
@@ -202,83 +221,27 @@ class Batch:
             self._cache.join(cache)
         self.groups = [g for g in self.groups if g.requests]
 
-    def _drop_ended(self, cache: Cache) -> None:
-        """Take the rows of requests that are over out of the cache, so that it never has more than are allowed."""
+    def _drop_ended(self, cache: Cache) -> Tensor:
+        """Take the rows of requests that are over out of the cache, so that it never has more than are allowed.
+
+        Returns:
+            [rows] those that stay, in the order that they have now.
+        """
         nodes, index = torch.unique(torch.cat([g.node for g in self.groups]), return_inverse=True)
-        number = _numbers(nodes, self._owner)
+        number = numbers(nodes, self._owner)
         order = number.argsort()
-        cache.select(nodes[order])
-        self._owner = self._owner[nodes[order]]
+        left: Tensor = nodes[order]
+        cache.select(left)
+        self._owner = self._owner[left]
         for g, part in zip(self.groups, index.split([len(g.node) for g in self.groups]), strict=True):
             g.node = number[part]
+        return left
 
-    def _advance(self, groups: Sequence[Group], logits: Tensor, hidden: Tensor | None) -> None:
+    def _advance(self, groups: Sequence[Group], nodes: Nodes, hidden: Tensor | None) -> None:
         """One step of each group, and the ends of those requests that are over. One transfer for all groups."""
         if not groups:
             return
-        nodes = Nodes(logits)
         over = torch.cat([g.advance(nodes, hidden, self.model.eos) for g in groups]).tolist()
         starts = np.cumsum([0, *(len(g.requests) for g in groups)])
         for g, (a, b) in zip(groups, pairwise(starts), strict=True):
             self.ended += g.retire(over[a:b], self.model)
-
-
-def place(groups: Sequence[Group], vocab: int, owner: Tensor, *, merge: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """The nodes that the rows of all groups extend; rows get their node's number.
-
-    With `merge` these are the distinct (node, token) pairs. They are numbered so that as little of the cache as can be
-    is copied: a node's first child stays in its place, and the other children take the places that are free, those of
-    their own prompt first, because what two rows share need not be copied.
-
-    Args:
-        groups: whose rows stand at old nodes, and have one token more than those.
-        vocab: how many tokens there are.
-        owner: [old nodes] the prompt of each.
-        merge: see `decode`.
-
-    Returns:
-        [nodes] each: parents among the old nodes, tokens and prompts.
-    """
-    pair = torch.cat([g.node * vocab + g.history[:, -1] for g in groups])
-    if merge:
-        pair, index = torch.unique(pair, return_inverse=True)
-    else:
-        pair, order = pair.sort()
-        index = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=order.device))
-    parent = pair // vocab
-    prompt = owner[parent]
-    number = _numbers(parent, owner)
-    first = 0
-    for g in groups:
-        g.node = number[index[first : first + len(g.node)]]
-        first += len(g.node)
-    order = number.argsort()
-    return parent[order], (pair % vocab)[order], prompt[order]
-
-
-def _numbers(parent: Tensor, owner: Tensor) -> Tensor:
-    """New nodes with sorted parents -> their numbers, such that few of them have to move; see `place`."""
-    count = len(parent)
-    stays = parent < count
-    stays[1:] &= parent[1:] != parent[:-1]  # sorted by parent, so the first child comes first
-    number = parent.where(stays, -1)
-    free = torch.ones(count, dtype=torch.bool, device=parent.device)
-    free[parent[stays]] = False
-    holes, others = free.nonzero()[:, 0], (~stays).nonzero()[:, 0]
-    if len(others):
-        left = owner[holes.clamp(max=len(owner) - 1)].where(holes < len(owner), -1)
-        wants, offers = _numbered(owner[parent[others]], count), _numbered(left, count)
-        at = torch.searchsorted(offers[0], wants[0]).clamp(max=len(holes) - 1)
-        met = offers[0][at] == wants[0]
-        number[others[wants[1][met]]] = holes[offers[1][at[met]]]
-        rest = torch.ones_like(holes, dtype=torch.bool)
-        rest[offers[1][at[met]]] = False
-        number[others[wants[1][~met]]] = holes[rest]
-    return number
-
-
-def _numbered(prompts: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Sorted keys of (prompt, which of its entries), unlike for all entries of fewer than `count`; and their places."""
-    ordered, place = prompts.sort(stable=True)
-    which = torch.arange(len(ordered), device=ordered.device) - torch.searchsorted(ordered, ordered)
-    return ordered * (count + 1) + which, place

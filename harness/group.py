@@ -93,7 +93,24 @@ class Group:
         """
         if self.company is not None and self.step:
             self.company.read(self.history[:, -1])
-        view = View(
+        move, self.state = self.strategy.step(self.view(nodes, hidden, eos), self.state)
+        if move.parents is not None:
+            self.node, self.history = self.node[move.parents], self.history[move.parents]
+            self.values = self.values[move.parents]
+            if self.company is not None:
+                self.company.follow(move.parents)
+        now = token_values(nodes, self.node, move.tokens, move.logprobs, move.kept, move.kept_mass)
+        self.append(move.tokens, now)
+        if move.done is None:
+            first = move.tokens[:: self.strategy.width]
+            done = torch.isin(first, torch.tensor(sorted(eos), dtype=first.dtype, device=first.device))
+        else:
+            done = move.done
+        return done | (self.limits + self.strategy.lag <= self.step)
+
+    def view(self, nodes: Nodes, hidden: Tensor | None, eos: frozenset[int]) -> View:
+        """What the strategy sees at the next step; the arguments are those of `advance`."""
+        return View(
             nodes,
             self.node,
             self.history,
@@ -105,22 +122,12 @@ class Group:
             self.limits,
             None if self.company is None else self.company.logits,
         )
-        move, self.state = self.strategy.step(view, self.state)
-        if move.parents is not None:
-            self.node, self.history = self.node[move.parents], self.history[move.parents]
-            self.values = self.values[move.parents]
-            if self.company is not None:
-                self.company.follow(move.parents)
-        now = token_values(nodes, self.node, move.tokens, move.logprobs, move.kept, move.kept_mass)
-        self.history = torch.cat([self.history, move.tokens[:, None]], 1)
-        self.values = torch.cat([self.values, now[:, None]], 1)
+
+    def append(self, tokens: Tensor, values: Tensor) -> None:
+        """One more token of every row: tokens [rows], values [rows, len(VALUES)]."""
+        self.history = torch.cat([self.history, tokens[:, None]], 1)
+        self.values = torch.cat([self.values, values[:, None]], 1)
         self.step += 1
-        if move.done is None:
-            first = move.tokens[:: self.strategy.width]
-            done = torch.isin(first, torch.tensor(sorted(eos), dtype=first.dtype, device=first.device))
-        else:
-            done = move.done
-        return done | (self.limits + self.strategy.lag <= self.step)
 
     def retire(self, over: Sequence[bool], model: LanguageModel) -> list[Generation]:
         """The generations of the requests that are over; those requests leave the group, all or none."""
@@ -138,15 +145,20 @@ class Group:
             elif request.limit(model.context) < request.max_new_tokens:
                 finish = "context"
             ended.append(Generation(request, tokens, end.values.cpu().numpy(), finish, end.score))
-        left = torch.tensor([i for i, e in enumerate(over) if not e], dtype=torch.long, device=self.node.device)
+        self.keep([i for i, e in enumerate(over) if not e])
+        return ended
+
+    def keep(self, requests: Sequence[int]) -> None:
+        """Drop all other requests."""
+        width = self.strategy.width
+        left = torch.tensor(requests, dtype=torch.long, device=self.node.device)
         rows_left = (left[:, None] * width + torch.arange(width, device=left.device)).flatten()
         self.limits, self.state = self.limits[left], _keep(self.state, left)
         self.history, self.values = self.history[rows_left], self.values[rows_left]
         self.draws, self.node = self.draws[rows_left], self.node[rows_left]
         if self.company is not None and len(rows_left):
             self.company.follow(rows_left)
-        self.requests = [r for r, e in zip(self.requests, over, strict=True) if not e]
-        return ended
+        self.requests = [self.requests[i] for i in requests]
 
 
 def _keep(state: Any, requests: Tensor) -> Any:

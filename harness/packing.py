@@ -25,6 +25,7 @@ class Queue:
         place = {s: i for i, s in enumerate(dict.fromkeys(r.strategy for r in requests))}
         self._key = lambda r: (r.tokens, place[r.strategy], r.prompt.id, r.seed, r.sample)
         self._prompts: deque[list[Request]] = deque()
+        self._steps: dict[tuple[int, int | None], int] = {}  # what `steps` has said, which takes it milliseconds
         self.put(requests)
 
     def __len__(self) -> int:
@@ -35,9 +36,25 @@ class Queue:
 
     def put(self, requests: Iterable[Request]) -> None:
         """Add requests, each to those of its prompt."""
+        self._steps.clear()
         waiting = sorted([*requests, *(r for prompt in self._prompts for r in prompt)], key=self._key)
         prompts = [list(same) for _, same in groupby(waiting, key=lambda r: r.tokens)]
         self._prompts = deque(sorted(prompts, key=lambda same: -max(len(r.tokens) + r.max_new_tokens for r in same)))
+
+    def steps(self, rows: int, context: int | None) -> int:
+        """How many steps these requests take at most, once nothing else runs: those of the longest of each batch.
+
+        Args:
+            rows: that are decoded at once.
+            context: of the model.
+        """
+        if (rows, context) not in self._steps:
+            rest, steps = Queue(()), 0
+            rest._prompts = deque(map(list, self._prompts))
+            while rest:
+                steps += max(r.limit(context) + r.strategy.lag for r in rest.take(rows, alone=True))
+            self._steps[rows, context] = steps
+        return self._steps[rows, context]
 
     def take(self, rows: int, *, alone: bool) -> list[Request]:
         """The next requests, and remove them.
@@ -48,6 +65,7 @@ class Queue:
             rows: how many rows are free.
             alone: nothing else runs, so something must be taken: the next request, whatever its width.
         """
+        self._steps.clear()
         taken: list[Request] = []
         while self._prompts and (need := sum(r.strategy.width for r in self._prompts[0])) <= rows:
             taken += self._prompts.popleft()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from collections import deque
 from collections.abc import Iterable
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console, RenderableType
@@ -18,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bar
+from rich.table import Column
 from rich.text import Text
 
 from harness.report.escape import visible
@@ -27,6 +31,7 @@ console = Console(stderr=True, highlight=False)
 SAMPLE = 5.0
 """Seconds that a sample text stays."""
 
+_STEPS = 32  # the last ones, by which the next are judged: rows that end make them shorter, long texts longer
 _SHORTEST, _LONGEST = 20, 1000  # characters of a sample: what ends at once says little; no terminal is wider
 
 
@@ -49,18 +54,20 @@ class Progress:
         watched = watched or console
         self._bar = _Bar(
             TextColumn("{task.description}", style="bold", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _Rate(),
-            TimeElapsedColumn(),
+            BarColumn(bar_width=None, table_column=Column(ratio=1)),  # what the numbers leave of the line
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            _Rate(Column(no_wrap=True)),
+            TimeElapsedColumn(Column(no_wrap=True)),
             TextColumn("left"),
-            TimeRemainingColumn(),
+            _Left(table_column=Column(no_wrap=True)),
             console=watched,
             disable=quiet(watched),
             transient=True,
+            expand=True,
         )
-        self._task = self._bar.add_task(visible(title), total=total, rows=0)
+        self._task = self._bar.add_task(visible(title), total=total, rows=0.0, seconds=None)
         self._rows = 0
+        self._steps: deque[float] = deque(maxlen=_STEPS)
         self._since = float("-inf")
 
     def advance(self, count: int = 1, *, rows: int = 0, label: str = "", text: str = "") -> None:
@@ -74,11 +81,22 @@ class Progress:
                 seconds.
         """
         self._rows += rows
-        self._bar.update(self._task, advance=count, rows=self._rows)
+        self._bar.update(self._task, advance=count)
+        if not self._steps:  # else the next step counts them: until then it has them among those that run
+            self._bar.update(self._task, rows=self._rows)
         due = not self._bar.disable and time.monotonic() - self._since >= SAMPLE
         if due and len(text) >= _SHORTEST:
             self._since = time.monotonic()
             self._bar.sample = Text.assemble((f"{visible(label)}  ", "bold"), visible(text[:_LONGEST]), style="dim")
+
+    def step(self, done: float, left: int) -> None:
+        """A step of decoding has been made: a `harness.engine.Watch`."""
+        if self._bar.disable:
+            return
+        self._steps.append(time.monotonic())
+        each = (self._steps[-1] - self._steps[0]) / (len(self._steps) - 1) if len(self._steps) > 1 else None
+        seconds = None if each is None else each * left
+        self._bar.update(self._task, rows=self._rows + done, seconds=seconds)
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -104,8 +122,19 @@ class _Bar(Bar):
             yield line
 
 
+class _Left(TimeRemainingColumn):
+    """The time left: what the steps left take at most, or else what is to be expected of what has been done."""
+
+    def render(self, task: Task) -> Text:
+        """As hours, minutes and seconds."""
+        seconds = task.fields.get("seconds")
+        if seconds is None or task.finished:
+            return super().render(task)
+        return Text.assemble("at most ", (str(timedelta(seconds=math.ceil(seconds))), "progress.remaining"))
+
+
 class _Rate(ProgressColumn):
-    """Rows a second since the start; nothing while there are none."""
+    """Rows a second since the start, those that still run in part; nothing while there are none."""
 
     def render(self, task: Task) -> Text:
         """As few digits as say it."""

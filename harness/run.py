@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2s
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -42,6 +43,7 @@ from harness.results import (
 )
 from harness.scorer import Scorer
 from harness.signature import job_signature
+from harness.strategies.base import Strategy
 from harness.texts import corpus, named, reference_frame, row
 
 
@@ -103,6 +105,8 @@ def _world(members: list[Plan]) -> World:
             for sample in range(p.samples if p.strategy.stochastic else 1):
                 requests[Request(prompt, tokens, p.strategy, p.max_new_tokens, p.seed, sample)] = p
     check_room(model, requests)
+    if check := getattr(members[0].engine, "check", None):  # what an engine needs beside the model
+        check(model)
     return World(members, model, requests)
 
 
@@ -132,10 +136,19 @@ def _begin(world: World) -> None:
                 strategy=f"{p.job.choices['strategy']}{_knobs(config['strategy'])}",
                 dtype=str(world.model.dtype).removeprefix("torch."),
                 packed=getattr(world.model, "packed", False),
+                backend=getattr(world.model, "backend", "torch"),
                 engine=p.job.choices["engine"]
                 + ("" if p.job.choices["engine"] == "fast" else _knobs(config["engine"])),
             ),
         )
+
+
+def _companion(strategy: Strategy[Any], model: LanguageModel) -> tuple[str, str] | None:
+    """The name and the fingerprint of another model that a strategy reads with; None if there is none."""
+    beside = strategy.tokenized(model).companion(model)
+    if beside is None or beside.model.fingerprint == model.fingerprint:
+        return None
+    return beside.model.name, beside.model.fingerprint
 
 
 def _knobs(node: Mapping[str, object]) -> str:
@@ -148,7 +161,7 @@ def _decode(world: World) -> dict[str, pd.DataFrame]:
     writers = {p.label: GenerationWriter(p.job.folder) for p in world.plans}
     with Progress(f"decoding {model.name}", len(world.requests)) as progress:
         try:
-            for generation in world.plans[0].engine(model, list(world.requests)):
+            for generation in world.plans[0].engine(model, list(world.requests), watch=progress.step):
                 label = world.requests[generation.request].label
                 written = row(generation, label, model)
                 writers[label].append([written])
@@ -199,6 +212,8 @@ def _measure(
             model=world.model.name,
             fingerprint=world.model.fingerprint,
             started=world.started,
+            companion=_companion(p.strategy, world.model),
+            engine=told(world.model) if (told := getattr(p.engine, "told", None)) else None,
         )
         write_provenance(p.job.folder, about)
         records, evidence = record(found, texts, scores, gap(texts, found))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,14 +32,23 @@ def tail_p(found: Floats, observed: float, freedom: int) -> float:
     """
     from scipy.special import stdtr, stdtrit  # scipy takes longer to import than a command line may wait
 
-    freedoms = np.append(np.geomspace(1, max(1, freedom), 60)[:-1], max(1, freedom))
     largest = 2 * float(stdtr(freedom, -observed))
-    for near, far in _ANCHORS:
-        low, high = np.quantile(found, [1 - near, 1 - far])
+    with np.errstate(invalid="ignore"):  # between two infinite ones
+        quantiles = np.quantile(found, [1 - each for anchor in _ANCHORS for each in anchor]).reshape(-1, 2)
+    for (near, far), (low, high) in zip(_ANCHORS, quantiles, strict=True):
         if len(found) * far < _ENOUGH or not (np.isfinite(high) and low > 0):
             return float("nan")
-        ratios = stdtrit(freedoms, 1 - far / 2) / stdtrit(freedoms, 1 - near / 2)  # they fall
+        freedoms, ratios = _ratios(freedom, near, far)
         heavy = float(np.interp(-(1 + _SHADE) * high / low, -ratios, freedoms))
         stretch = float(stdtrit(heavy, 1 - far / 2)) / high
         largest = max(largest, 2 * float(stdtr(heavy, -observed * stretch)))
     return largest
+
+
+@lru_cache(maxsize=8)
+def _ratios(freedom: int, near: float, far: float) -> tuple[Floats, Floats]:
+    """Degrees of freedom up to these, and the ratios of the two quantiles of |t| of each, which fall."""
+    from scipy.special import stdtrit
+
+    freedoms = np.append(np.geomspace(1, max(1, freedom), 60)[:-1], max(1, freedom))
+    return freedoms, np.asarray(stdtrit(freedoms, 1 - far / 2) / stdtrit(freedoms, 1 - near / 2))

@@ -7,7 +7,6 @@ every row is in the last column, so a model sees what it would see with left pad
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -20,6 +19,7 @@ from transformers.cache_utils import CacheLayerMixin, DummyLayer, DynamicLayer, 
 from harness.errors import InputError
 from harness.memory import SLACK
 from harness.models.base import Cache
+from harness.models.moves import Move, Shift
 
 
 class Layer(CacheLayerMixin):  # type: ignore[misc]
@@ -116,9 +116,22 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         other.keys = other.values = None
         self._show()
 
-    def rewind(self, width: int) -> None:
-        """Forget the last columns: `width` of them stay."""
+    def forget(self, width: int) -> None:
+        """Drop the last columns: `width` of them stay."""
         self._end = self._start + width
+
+    def rewind(self, last: int, shifts: list[Shift], width: int) -> None:
+        """Drop the last columns of all rows, move some rows to the right, and cut all to the last `width` columns."""
+        self._end -= last
+        for buffer in self._buffers:
+            head_dim, flat = buffer.shape[3], buffer.flatten(2)  # the columns of a head are one run of memory
+            for shift in shifts:
+                rows, by = shift.rows.to(flat.device), shift.by * head_dim
+                begin, end = self._start * head_dim, self._end * head_dim
+                moved = flat[:, :, begin : end - by].index_select(0, rows)
+                flat[:, :, begin + by : end].index_copy_(0, rows, moved)
+        self._start = self._end - width
+        self._show()
 
     def _rebuild(self, rows: Tensor | int, room: int, width: int, columns: int) -> None:
         """Move rows (an index, or how many) to new buffers of `room` rows and `columns` columns, to end at `width`."""
@@ -141,15 +154,6 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
     def _show(self) -> None:
         """Keep views of what is in use where transformers looks for them."""
         self.keys, self.values = (b[: self.rows, :, self._start : self._end] for b in self._buffers)
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Rows whose last columns become those of other rows; the columns before are equal already."""
-
-    target: Tensor
-    source: Tensor
-    columns: int
 
 
 class Past(TransformersCache):  # type: ignore[misc]
@@ -188,9 +192,9 @@ class KeyValueCache:
         return [layer for layer in self.past.layers if isinstance(layer, Layer)]
 
     def extended(self, tokens: Tensor) -> None:
-        """Note the tokens that a forward pass has just written, [rows]."""
-        self.tokens = torch.cat([self.tokens, tokens[:, None]], 1)
-        self.lengths = self.lengths + 1
+        """Note the tokens that a forward pass has just written, [rows, n]."""
+        self.tokens = torch.cat([self.tokens, tokens], 1)
+        self.lengths = self.lengths + tokens.shape[1]
 
     def select(self, rows: Tensor) -> None:
         """Row i becomes old row rows[i]; rows may be repeated, left out and in any order.
@@ -228,10 +232,32 @@ class KeyValueCache:
         self.tokens = torch.cat([pad(c.tokens, (width - c.tokens.shape[1], 0), value=-1) for c in (self, other)])
         self.lengths = torch.cat([self.lengths, other.lengths])
 
-    def rewind(self, width: int) -> None:
-        """Forget what a forward pass that failed has written: `width` columns stay."""
+    def forget(self, width: int) -> None:
+        """Drop what a forward pass that failed has written: `width` columns stay."""
         for layer in self._layers:
-            layer.rewind(width)
+            layer.forget(width)
+
+    def rewind(self, lengths: Tensor) -> None:
+        """Drop the last tokens of every row: lengths [rows] stay. Rows that lose more than others are moved.
+
+        The host waits for the device once.
+        """
+        lengths = lengths.to(self.lengths.device)
+        lost, left = torch.stack([self.lengths - lengths, lengths]).tolist()
+        last = min(lost, default=0)
+        shifts = [
+            Shift(torch.tensor([i for i, n in enumerate(lost) if n == by], device=lengths.device), by - last)
+            for by in sorted(set(lost) - {last})
+        ]
+        total = self.tokens.shape[1] - last
+        width = total if self._fixed else max(left, default=0)
+        for layer in self._layers:
+            layer.rewind(last, shifts, width)
+        tokens = self.tokens[:, :total].clone()
+        for shift in shifts:
+            tokens[shift.rows, shift.by :] = tokens[shift.rows, : total - shift.by]
+            tokens[shift.rows, : shift.by] = -1
+        self.tokens, self.lengths = tokens[:, total - width :], lengths
 
 
 def check_past(past: Any, name: str, kind: str) -> None:

@@ -6,13 +6,13 @@ import inspect
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from harness.errors import InputError
-from harness.models.base import Cache, Output
+from harness.models.base import Cache, LanguageModel, Output
 from harness.models.cache import KeyValueCache, check_past, token_bytes
 from harness.models.text import Text, check_vocabulary
 
@@ -39,6 +39,7 @@ class HuggingFaceModel:
         self.network, self._text = network, Text(tokenizer, name)
         self.encode, self.continuation = self._text.encode, self._text.continuation
         self.decode, self.pieces = self._text.decode, self._text.pieces
+        self.vocabulary = self._text.vocabulary
         self._network_device: torch.device = network.device  # of all that goes into the network, and of its cache
         self.device = torch.device("cpu") if self._network_device.type == "mps" else self._network_device
         self.dtype: torch.dtype = network.dtype
@@ -48,6 +49,7 @@ class HuggingFaceModel:
         self.context: int | None = getattr(config, "max_position_embeddings", None)
         self.eos = eos_of(network.generation_config, config, tokenizer)
         self._accepts = frozenset(inspect.signature(network.forward).parameters)
+        self._early: dict[Any, LanguageModel] = {}
         check_vocabulary(tokenizer, self.vocab, name)
 
     @cached_property
@@ -64,6 +66,18 @@ class HuggingFaceModel:
         past = getattr(out, "past_key_values", None)
         check_past(past, self.name, type(self.network).__name__)
         return past
+
+    def early_layers(self, which: Literal["low", "high"] | tuple[int, ...]) -> LanguageModel:
+        """A reader of the same texts whose logits are those of early layers: `harness.models.early_layers`.
+
+        Raises:
+            InputError: there are no such layers, or the network is built so that they cannot be told apart.
+        """
+        from harness.models.early_layers import EarlyLayers, candidates  # builds on this module
+
+        if which not in self._early:
+            self._early[which] = EarlyLayers(self, candidates(which, self))
+        return self._early[which]
 
     @torch.no_grad()
     def prefill(
@@ -126,24 +140,35 @@ class HuggingFaceModel:
     @torch.no_grad()
     def extend(self, tokens: Tensor, cache: Cache, *, hidden: bool = False) -> Output:
         """Run one more token per row: tokens [rows]. The cache grows by it; after an error it is as it was."""
+        out, states = self._extend(tokens[:, None], cache, hidden=hidden)
+        return Output(self._real(out.logits[:, -1]), None if states is None else states[:, -1])
+
+    @torch.no_grad()
+    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Run several more tokens per row: tokens [rows, n] -> logits [rows, n, vocab]; as `extend` otherwise."""
+        out, _ = self._extend(tokens, cache, hidden=False, keep=tokens.shape[1])
+        return self._real(out.logits[:, -tokens.shape[1] :])
+
+    def _extend(self, tokens: Tensor, cache: Cache, **knobs: Any) -> tuple[Any, Tensor | None]:
+        """Run [rows, n] tokens after those of the cache; it grows by them, or is as it was after an error."""
         assert isinstance(cache, KeyValueCache)
-        width = cache.width
-        tokens, lengths = tokens.to(self._network_device), cache.lengths + 1
-        place = torch.arange(width + 1, device=lengths.device) - (width + 1 - lengths)[:, None]
+        tokens, new, before = tokens.to(self._network_device), tokens.shape[1], cache.width
+        lengths, width = cache.lengths + new, before + new
+        place = torch.arange(width, device=lengths.device) - (width - lengths)[:, None]
         try:
             out, states = self._run(
-                tokens[:, None],
-                place[:, -1:],
-                hidden=hidden,
+                tokens,
+                place[:, -new:],
                 attention_mask=(place >= 0).long(),
                 past_key_values=cache.past,
                 use_cache=True,
+                **knobs,
             )
         except BaseException:
-            cache.rewind(width)
+            cache.forget(before)
             raise
         cache.extended(tokens)
-        return Output(self._real(out.logits[:, -1]), None if states is None else states[:, -1])
+        return out, states
 
     @torch.no_grad()
     def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
@@ -166,16 +191,23 @@ class HuggingFaceModel:
         return self._real(out.logits[0]), states[0]
 
     def _run(
-        self, tokens: Tensor, place: Tensor, *, hidden: bool, wanted: tuple[Tensor, Tensor] | None = None, **inputs: Any
+        self,
+        tokens: Tensor,
+        place: Tensor,
+        *,
+        hidden: bool,
+        wanted: tuple[Tensor, Tensor] | None = None,
+        keep: int = 1,
+        **inputs: Any,
     ) -> tuple[Any, Tensor | None]:
-        """One forward pass with the logits of the last position, and the last layer's states if asked for.
+        """One forward pass with the logits of the last `keep` positions, and the last layer's states if asked for.
 
         With `wanted`, rows and positions of n states, both are of those alone: [1, n, vocab] and [1, n, d_model].
         """
         if "position_ids" in self._accepts:  # others (ALiBi) find their positions in the mask
             inputs["position_ids"] = place
         if "logits_to_keep" in self._accepts:
-            inputs["logits_to_keep"] = 1 if wanted is None else 0  # 0: of all that the head is given
+            inputs["logits_to_keep"] = keep if wanted is None else 0  # 0: of all that the head is given
         if not hidden:
             return self.network(input_ids=tokens, **inputs), None
         states: list[Tensor] = []

@@ -43,6 +43,12 @@ class NumpyCache:
         if not self._fixed:
             past.width = int(past.lengths.max(initial=0))
 
+    def rewind(self, lengths: Tensor) -> None:
+        """Drop the last tokens of every row: lengths [rows] stay. Nothing is moved, as columns are positions."""
+        self.past.lengths = lengths.numpy().copy()
+        if not self._fixed:
+            self.past.width = int(self.past.lengths.max(initial=0))
+
     def join(self, other: Cache) -> None:
         """The rows of another cache of this model come after this one's. The other is used up."""
         assert isinstance(other, NumpyCache)
@@ -73,6 +79,7 @@ class NumpyModel:
         self.name, self.fingerprint, self.eos = name, fingerprint, eos
         self.encode, self.continuation = self._text.encode, self._text.continuation
         self.decode, self.pieces = self._text.decode, self._text.pieces
+        self.vocabulary = self._text.vocabulary
         self.vocab: int = gpt2.vocab
         self.context: int | None = gpt2.context
         self.device = torch.device("cpu")
@@ -120,6 +127,12 @@ class NumpyModel:
         states = self.gpt2.states(tokens.numpy()[:, None], cache.past)[:, 0]  # [rows, d_model]
         logits = torch.from_numpy(self.gpt2.logits(states))
         return Output(logits, torch.from_numpy(states) if hidden else None)
+
+    def read(self, tokens: Tensor, cache: Cache) -> Tensor:
+        """Run several more tokens per row: tokens [rows, n] -> logits [rows, n, vocab]; as `extend` otherwise."""
+        assert isinstance(cache, NumpyCache)
+        states = self.gpt2.states(tokens.numpy(), cache.past)  # [rows, n, d_model]
+        return torch.from_numpy(self.gpt2.logits(states))
 
     def forward(self, sequences: Sequence[Sequence[int]], wanted: Sequence[range]) -> tuple[Tensor, Tensor]:
         """Run whole sequences without a cache: logits [n, vocab] and hidden [n, d_model] of the positions wanted.

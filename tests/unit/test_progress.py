@@ -74,6 +74,54 @@ def test_a_slow_rate_has_a_digit_more() -> None:
     assert "1.5 rows/s" in last(file)
 
 
+def test_before_anything_is_finished_steps_say_how_fast_and_how_long(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress._Left, "max_refresh", None)  # else nothing new is shown within half a second
+    console, file = terminal()
+    with Progress("decoding m", 8, console) as bar:
+        clock(10)
+        bar.step(2.0, 62)
+        assert bar._bar.tasks[0].fields["seconds"] is None  # one step says nothing of the time between two
+        clock(12)
+        bar.step(4.0, 61)
+        (task,) = bar._bar.tasks
+        task.start_time, task.stop_time = 0.0, 8.0
+    assert "0/8" in last(file)
+    assert "0.5 rows/s" in last(file)  # half of each of eight rows in eight seconds
+    assert last(file).endswith("left at most 0:02:02")
+
+
+def test_rows_that_end_early_count_whole_and_once(clock: Clock) -> None:
+    console, file = terminal()
+    with Progress("decoding m", 8, console) as bar:
+        for second in range(1, 41):
+            clock(second if second < 9 else 9 + 3 * (second - 9))  # steps that have come to take three seconds
+            bar.step(second / 10, 64 - second)
+        bar.advance(rows=4)
+        bar.step(2.0, 20)
+        (task,) = bar._bar.tasks
+        assert task.fields["rows"] == 6.0
+        assert task.fields["seconds"] == pytest.approx(20 * 31 * 3 / 32, rel=0.1)  # the last steps count
+        bar.advance(7, rows=28)
+        bar.step(0.0, 0)
+        assert task.fields["rows"] == 32
+        task.start_time, task.stop_time = 0.0, 8.0
+    assert "8/8" in last(file)
+    assert "4.0 rows/s" in last(file)
+    assert last(file).endswith("left 0:00:00")
+
+
+def test_the_line_fits_a_usual_terminal() -> None:
+    console, file = terminal(width=80)
+    with Progress("decoding pocket-m", 12_800, console) as bar:
+        for _ in range(3):
+            bar.step(4000.0, 10**6)
+        bar.advance(rows=4)
+    shown = last(file)
+    assert re.search(r"decoding pocket-m .*1/12800 [\d,]+ rows/s \d:\d\d:\d\d left at most \d+:\d\d:\d\d", shown)
+
+
 def test_a_sample_stays_for_a_while(clock: Clock) -> None:
     console, file = terminal()
     with Progress("decoding m", 8, console) as bar:
@@ -122,6 +170,7 @@ def test_nobody_watches(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     assert progress.quiet(console)
     with Progress("decoding m", 8, console) as bar:
         bar.advance(rows=4, label="top_p", text="Once upon a time there was a fox")
+        bar.step(1.0, 9)
     assert file.getvalue().strip() == ""
 
 

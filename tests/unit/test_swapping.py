@@ -9,7 +9,9 @@ import pytest
 import scipy.stats
 from numpy.typing import NDArray
 
-from harness.swapping import swap_p
+from harness import swapping
+from harness.arrangements import Arrangements
+from harness.swapping import LEAST, swap_p
 from harness.tails import tail_p
 
 Floats = NDArray[np.float64]
@@ -215,3 +217,55 @@ def test_the_tail_is_seldom_taken_for_thinner_than_it_is(kind: str, several: int
     far = float(np.quantile(every, 1 - 1e-4))
     estimates = [tail_p(rng.choice(every, 10_000), far, n - 1) for _ in range(20)]
     assert 0.8e-4 < np.median(estimates) < 8e-4
+
+
+def apart(
+    rng: np.random.Generator, by: float, more: int, pairs: int
+) -> tuple[Floats, NDArray[np.int64], Floats, NDArray[np.int64]]:
+    """Texts of 64 prompts, one on one side and several on the other: ratios so many standard deviations apart."""
+    sides = []
+    for count, shift in ((1, by), (more, 0.0)):
+        lengths = rng.integers(20, 60, (64 * count, pairs))
+        hits = lengths * (0.4 + 0.1 * (rng.normal(size=lengths.shape) + shift))
+        sides += [np.stack([hits, lengths], axis=2).reshape(len(lengths), -1), np.repeat(np.arange(64), count)]
+    return sides[0], sides[1], sides[2], sides[3]
+
+
+@pytest.mark.parametrize(("more", "pairs"), [(1, 1), (1, 3), (3, 1)])
+def test_more_swaps_are_drawn_only_where_they_can_tell(more: int, pairs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = Arrangements.drawn
+
+    def counted(ways: Arrangements, draws: int, seed: int, rows: int) -> object:
+        drawn.append(draws)
+        return draw(ways, draws, seed, rows)
+
+    monkeypatch.setattr(Arrangements, "drawn", counted)
+    few, many = [2000], [2000, 18_000]
+    for by, expected in ((0.0, few), (0.9, many), (4.0, few)):
+        drawn.clear()
+        swap_p(*apart(np.random.default_rng(7), by, more, pairs), pairs > 1, 2000, 0)
+        assert drawn == expected, f"{by} standard deviations apart"
+
+
+@pytest.mark.parametrize("by", [0.5, 0.7, 0.9, 1.2, 2.0, 4.0])
+@pytest.mark.parametrize(("more", "pairs"), [(1, 1), (1, 3), (3, 1)])
+def test_swaps_that_are_saved_would_have_changed_nothing(
+    by: float, more: int, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = apart(np.random.default_rng(11), by, more, pairs)
+    found = swap_p(*sides, pairs > 1, 2000, 0)
+    monkeypatch.setattr(swapping, "_FAR", 0.0)  # none are saved
+    assert found == swap_p(*sides, pairs > 1, 2000, 0)
+    assert found >= LEAST
+
+
+@pytest.mark.parametrize(("more", "pairs"), [(1, 1), (1, 3), (3, 1)])
+def test_how_many_swaps_are_worked_on_at_once_is_no_matter(
+    more: int, pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides = apart(np.random.default_rng(3), 0.1, more, pairs)
+    whole = swap_p(*sides, pairs > 1, 500, 0)
+    assert 0.002 < whole < 0.9
+    monkeypatch.setattr(swapping, "_ROWS", 7)
+    assert swap_p(*sides, pairs > 1, 500, 0) == whole
