@@ -22,7 +22,7 @@ from harness.configs import CONF
 from harness.errors import InputError, did_you_mean
 from harness.exits import exits
 
-TELLING = ("strategy.", "seed=", "model=", "model.", "samples=")
+TELLING = ("strategy.", "strategy={", "seed=", "model=", "model.", "samples=")
 
 
 def slug(text: str | None, default: str = "") -> str:
@@ -33,6 +33,7 @@ def slug(text: str | None, default: str = "") -> str:
 def job_folder(strategy: str, overrides: list[str]) -> str:
     """The name of a job's folder in a sweep's: its strategy, and the overrides that usually tell jobs apart."""
     kept = [o.lstrip("+").removeprefix("strategy.") for o in overrides if o.lstrip("+").startswith(TELLING)]
+    kept = [o.removeprefix("strategy={").removesuffix("}").replace(":", "=") for o in kept]
     return slug("_".join([strategy, *kept]))
 
 

@@ -1,0 +1,1 @@
+"""Whether scores rank strategies alike."""

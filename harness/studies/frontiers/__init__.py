@@ -1,0 +1,1 @@
+"""What the rules of truncation are worth at equal diversity."""
