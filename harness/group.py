@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.companion import Company
 from harness.draws import uniforms
+from harness.errors import InputError
 from harness.models.base import LanguageModel
 from harness.nodes import Nodes
 from harness.requests import Finish, Generation, Request
@@ -93,7 +94,12 @@ class Group:
         """
         if self.company is not None and self.step:
             self.company.read(self.history[:, -1])
-        move, self.state = self.strategy.step(self.view(nodes, hidden, eos), self.state)
+        view = self.view(nodes, hidden, eos)
+        try:
+            move, self.state = self.strategy.step(view, self.state)
+        except InputError as error:
+            first = f"{len(self.requests)} requests, the first of {self.requests[0].prompt.text[:40]!r}"
+            raise InputError(f"{type(self.strategy).__name__} at step {self.step} of {first}: {error}") from error
         if move.parents is not None:
             self.node, self.history = self.node[move.parents], self.history[move.parents]
             self.values = self.values[move.parents]

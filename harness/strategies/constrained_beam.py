@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 import torch
 from torch import Tensor
 
+from harness.errors import InputError
 from harness.knobs import PositiveCount, checked
 from harness.strategies.base import Finished, Prefill, Step, Strategy, View
 from harness.strategies.beam import LengthPenalty, choices
@@ -52,7 +53,13 @@ class ConstrainedBeam(Strategy[State]):
 
     def tokenized(self, model: LanguageModel) -> Self:
         """The phrases as the model says them within a sentence: after a space, if they do not begin with one."""
-        return replace(self, tokens=tuple(readings(p, model, "strategy.phrases")[-1] for p in self.phrases))
+        tokens = tuple(readings(p, model, "strategy.phrases")[-1] for p in self.phrases)
+        for phrase, said in zip(self.phrases, tokens, strict=True):
+            if ends := model.eos & set(said):
+                raise InputError(
+                    f"strategy.phrases={phrase!r}: has token {min(ends)}, which ends a text of {model.name}"
+                )
+        return replace(self, tokens=tokens)
 
     def start(self, prefill: Prefill) -> State:
         """The rows start equal, so only the first one counts."""
@@ -114,7 +121,7 @@ class ConstrainedBeam(Strategy[State]):
         return scores / (length.double() ** self.length_penalty).to(scores.dtype)[:, None]
 
     def finish(self, history: Tensor, values: Tensor, state: State, request: int) -> Finished:
-        """The best that has said all; if there is none, the running one that has said most."""
+        """The best that has said all; if there is none, the running one that has said most, without a score."""
         if state.finished.scores[request, 0] > -torch.inf:
             best = state.finished.tokens[request, 0]
             score = float(state.finished.scores[request, 0])
@@ -122,7 +129,7 @@ class ConstrainedBeam(Strategy[State]):
         scores, said = state.scores[request], state.place[request].sum(-1)
         most = said == said[scores > -torch.inf].max()
         row = int(scores.where(most, -torch.inf).argmax())
-        return Finished(history[row], values[row], float(scores[row]))
+        return Finished(history[row], values[row])
 
 
 def _rank(scores: Tensor, bank: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor
 from harness import transforms
 from harness.errors import InputError, did_you_mean
 from harness.knobs import Temperature, checked, import_path
+from harness.memory import out_of_memory
 from harness.strategies.base import View
 from harness.strategies.sampling import Greedy, Sampling
 from harness.transforms import Transform, chain
@@ -37,7 +38,12 @@ class Processor:
         found = torch.empty_like(logits)
         for n in sorted(set(length.tolist())):
             rows = (length == n).nonzero()[:, 0]
-            found[rows] = self.call(view.history[rows, -n:], logits[rows]).to(logits.dtype)
+            try:
+                found[rows] = self.call(view.history[rows, -n:], logits[rows]).to(logits.dtype)
+            except (TypeError, ValueError, IndexError, NotImplementedError, RuntimeError) as error:
+                if out_of_memory(error):
+                    raise
+                raise InputError(f"{KEY}: {self.path} fails on {len(rows)} rows of {n} tokens ({error})") from error
         return found
 
 
@@ -83,9 +89,11 @@ def hf_processor(
         temperature: after the processor, 0 is greedy.
 
     Raises:
-        InputError: there is no such processor, or it refuses its arguments.
+        InputError: there is no such processor, it refuses its arguments, or a temperature would change nothing.
     """
     transform = processor_of(processor)
+    if not do_sample and temperature != 1.0:
+        raise InputError(f"strategy.temperature={temperature}: changes nothing with do_sample=false; allowed: 1.0")
     if not do_sample:
         return Greedy(chain(transform))
     return Sampling(chain(transform, transforms.temperature(temperature)))

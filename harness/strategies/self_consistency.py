@@ -14,6 +14,8 @@ from harness.errors import InputError
 from harness.knobs import PositiveCount, checked
 from harness.strategies.candidates import Candidates, sampler_of
 
+NUMBER = r"(?<!\d)-?\d+(?:,\d{3})*(?:\.\d+)?"
+
 
 @dataclass(frozen=True)
 class SelfConsistency(Candidates):
@@ -33,18 +35,21 @@ class SelfConsistency(Candidates):
 
 
 def answer_of(text: str, pattern: str) -> str | None:
-    """The last match of a pattern in a text, its first group if it has one; case, spaces and a final stop aside."""
+    """The last match of a pattern in a text, its first group if it has one.
+
+    Case, spaces, commas within numbers and a final stop do not count.
+    """
     matches = list(re.finditer(pattern, text))
     if not matches:
         return None
     found = matches[-1]
-    shown = found.group(1) if found.re.groups else found.group()
-    return " ".join((shown or "").split()).rstrip(".").casefold() or None
+    shown = re.sub(r"(?<=\d),(?=\d)", "", (found.group(1) if found.re.groups else found.group()) or "")
+    return " ".join(shown.split()).rstrip(".").casefold() or None
 
 
 @checked
 def self_consistency(
-    *, candidates: dict[str, Any], num_candidates: PositiveCount = 16, answer: str = r"-?\d+(?:\.\d+)?"
+    *, candidates: dict[str, Any], num_candidates: PositiveCount = 16, answer: str = NUMBER
 ) -> SelfConsistency:
     r"""Sample `num_candidates` continuations, read an answer out of each, and keep one of the majority's.
 

@@ -51,7 +51,12 @@ class _LogitBias(Worded):
     biases: tuple[tuple[Phrase, float], ...]
 
     def tokenized(self, model: LanguageModel) -> Transform:
-        return Biased(tuple((r, b) for phrase, b in self.biases for r in readings(phrase, model, "logit_bias")))
+        told = []
+        for phrase, bias in self.biases:
+            several = readings(phrase, model, "logit_bias")
+            # " 7" may be a space and then "7": the shorter reading is met wherever the longer is, and counts once.
+            told += [(r, bias) for r in several if not any(r != s and r[-len(s) :] == s for s in several)]
+        return Biased(tuple(told))
 
     def __call__(self, logits: Tensor, view: View) -> Tensor:
         raise TypeError("logit_bias is called before it is tokenized")

@@ -66,6 +66,16 @@ class TestIn:
         assert hf_processor(processor=node) == hf_processor(processor=dict(node))
         assert hf_processor(processor=node) != hf_processor(processor=node | {"top_k": 4})
 
+    def test_what_a_processor_raises_is_one_sentence(self, model: HuggingFaceModel) -> None:
+        node = {"_target_": "transformers.ForcedBOSTokenLogitsProcessor", "bos_token_id": 99999}
+        one = [Request(identified([("", None)])[0], (3,), hf_processor(processor=node), 2)]
+        with pytest.raises(
+            InputError, match=r"strategy\.processor: transformers\.Forced.* fails on 1 rows of 1 tokens"
+        ):
+            list(run(model, one))
+        with pytest.raises(InputError, match="changes nothing with do_sample=false"):
+            hf_processor(processor=node, do_sample=False, temperature=0.5)
+
     @pytest.mark.parametrize(
         ("node", "said"),
         [
@@ -126,6 +136,98 @@ class TestOut:
         ]  # fmt: skip
         for row, expected in zip(out[:, width:], torch.cat([*alone]), strict=True):
             assert row[: len(expected)].tolist() == expected.tolist()
+
+    @pytest.mark.parametrize(
+        "strategy",
+        [
+            load_strategy("classifier_free_guidance", negative_prompt="Once"),
+            load_strategy("minimum_bayes_risk", num_candidates=2),
+            load_strategy("self_consistency", num_candidates=2),
+            load_strategy("contrastive_decoding", amateur="pocket-s"),
+            greedy(dry_multiplier=0.8),
+            greedy(banned=("the",)),
+        ],
+        ids=lambda s: type(s).__name__,
+    )
+    def test_a_strategy_that_reads_texts_needs_a_tokenizer(self, model: HuggingFaceModel, strategy: Any) -> None:
+        with pytest.raises(InputError, match=r"reads texts: custom_generate\(strategy, tokenizer=\.\.\.\)"):
+            generate(model, TEXTS[0], custom_generate=custom_generate(strategy))
+        method = custom_generate(strategy, tokenizer=model._text._tokenizer)
+        if not strategy.stochastic:  # whose draws depend on the prompt's id
+            assert generate(model, TEXTS[0], custom_generate=method) == tokens(model, strategy)[0]
+        else:
+            assert generate(model, TEXTS[0], custom_generate=method)
+        with pytest.raises(InputError, match="reads texts"):  # also after a model of the same weights was let through
+            generate(model, TEXTS[0], custom_generate=custom_generate(strategy))
+
+    def test_as_many_texts_as_are_to_be_returned(self, model: HuggingFaceModel) -> None:
+        ids = torch.tensor([model.encode("The fox"), model.encode("The fox")[:-1] + model.encode("The dog")[-1:]])
+        knobs = {"attention_mask": torch.ones_like(ids), "max_new_tokens": 4, "pad_token_id": 0}
+
+        def found(strategy: Any, **more: Any) -> list[list[int]]:
+            out = model.network.generate(ids, **knobs, custom_generate=custom_generate(strategy), **more)
+            return out[:, : ids.shape[1] + 4].tolist()  # type: ignore[no-any-return]
+
+        assert found(beam(num_beams=3), num_beams=3) == found(beam(num_beams=3))
+        three = found(sample(), num_return_sequences=3, do_sample=True)
+        assert len(three) == 6
+        assert found(sample(), num_return_sequences=2, num_beams=3, do_sample=True) == [*three[:2], *three[3:5]]
+
+    def test_xtc_happens_as_often_as_it_should(self) -> None:
+        torch.manual_seed(0)
+        ids, scores = torch.zeros(50, 1, dtype=torch.long), torch.tensor([[1.0, 0.9, -5.0]]).repeat(50, 1)
+        process = TransformProcessor(sample(xtc_probability=0.3))
+        happened = torch.stack([process(ids, scores)[:, 0] == -torch.inf for _ in range(80)]).double()
+        assert abs(happened.mean() - 0.3) < 4 * (0.3 * 0.7 / 4000) ** 0.5
+        assert happened.mean(0).min() > 0
+        assert happened.mean(1).max() < 1
+
+    @pytest.mark.parametrize(
+        "strategy",
+        [
+            greedy(banned=(" the", (5,))),
+            greedy(logit_bias=((" a", 4.0),)),
+            greedy(forced=" and then"),
+            greedy(dry_multiplier=2.0),
+        ],
+        ids=["banned", "logit_bias", "forced", "dry"],
+    )
+    def test_a_transform_with_texts_takes_a_tokenizer(self, model: HuggingFaceModel, strategy: Any) -> None:
+        with pytest.raises(InputError, match=r"reads texts: .*tokenizer=.* or custom_generate"):
+            TransformProcessor(strategy)
+        process = TransformProcessor(strategy, tokenizer=model._text._tokenizer)
+        found = [generate(model, t, do_sample=False, logits_processor=[process]) for t in TEXTS]
+        assert found == tokens(model, strategy)
+
+    def test_token_ids_need_no_tokenizer(self) -> None:
+        out = TransformProcessor(greedy(banned=(2,)))(torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, 4))
+        assert out.tolist() == [[0.0, 0.0, -torch.inf, 0.0]]
+
+    @pytest.mark.parametrize("strategy", [greedy(presence_penalty=2.0), greedy(frequency_penalty=1.0)])
+    def test_new_tokens_are_those_after_the_first_call(self, model: HuggingFaceModel, strategy: Any) -> None:
+        pad = max(model.vocabulary().values())
+        rows = [model.encode(t) for t in TEXTS]
+        assert all(pad not in row for row in rows)
+        width = max(map(len, rows))
+        ids = torch.tensor([[pad] * (width - len(row)) + row for row in rows])
+        process = TransformProcessor(strategy, pad_token_id=pad)
+        for _ in range(2):  # one after another, by the same processor
+            out = model.network.generate(
+                ids, attention_mask=(ids != pad).long(), max_new_tokens=NEW, pad_token_id=pad, do_sample=False,
+                logits_processor=[process],
+            )[:, width:]  # fmt: skip
+            for row, expected in zip(out.tolist(), tokens(model, strategy), strict=True):
+                assert tuple(row[: len(expected)]) == expected
+        told = TransformProcessor(strategy, prompt_length=1)(torch.tensor([[1, 2, 2]]), torch.zeros(1, 4))
+        assert told[0, 1] == 0 > told[0, 2]
+
+    def test_what_would_silently_do_nothing(self) -> None:
+        with pytest.raises(InputError, match=r"min_new_tokens: .*eos="):
+            TransformProcessor(greedy(min_new_tokens=3))
+        process = TransformProcessor(greedy(min_new_tokens=3), eos=frozenset([1]))
+        assert process(torch.zeros(1, 2, dtype=torch.long), torch.zeros(1, 3)).tolist() == [[0.0, -torch.inf, 0.0]]
+        with pytest.raises(InputError, match=r"forced_eos=True: .*forced_eos_token_id"):
+            TransformProcessor(greedy(forced_eos=True), eos=frozenset([1]))
 
     def test_what_is_no_strategy(self) -> None:
         with pytest.raises(InputError, match="must be a strategy"):

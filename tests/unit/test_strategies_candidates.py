@@ -19,7 +19,7 @@ from harness.prompts import Prompt
 from harness.strategies.base import VALUES
 from harness.strategies.best_of_n import best_of_n
 from harness.strategies.minimum_bayes_risk import minimum_bayes_risk
-from harness.strategies.self_consistency import answer_of, self_consistency
+from harness.strategies.self_consistency import NUMBER, answer_of, self_consistency
 from tests.table_model import TableModel, table_model
 
 SAMPLE = option("strategy", "sample")
@@ -107,6 +107,9 @@ def test_self_consistency_is_the_majority(model: TableModel) -> None:
         ("so 3 plus 4 is 7.", r"-?\d+(?:\.\d+)?", "7"),
         ("it is -2.50, I think", r"-?\d+(?:\.\d+)?", "-2.50"),
         ("no number", r"\d+", None),
+        ("it costs 1,234 crowns", NUMBER, "1234"),
+        ("that is 5-3", NUMBER, "3"),
+        ("between 7, and", NUMBER, "7"),
         ("The answer is  Red  Fox.", r"answer is (.*)", "red fox"),
         (" Yes. ", r"(?s)^.*$", "yes"),
         ("", r"(?s)^.*$", None),

@@ -124,3 +124,9 @@ def test_a_token_that_the_model_lacks_is_said() -> None:
     strategy = constrained_beam(phrases=(99,))
     with pytest.raises(InputError, match=r"strategy\.phrases=\(99,\)"):
         list(decode(table_model(6), [Request(Prompt("p", "", None), (0,), strategy, 2)]))
+
+
+def test_an_end_of_text_cannot_be_asked_for() -> None:
+    strategy = constrained_beam(phrases=((1, 5),))
+    with pytest.raises(InputError, match="token 5, which ends a text"):
+        list(decode(table_model(6, eos=[5]), [Request(Prompt("p", "", None), (0,), strategy, 4)]))
