@@ -98,8 +98,8 @@ class Group:
         try:
             move, self.state = self.strategy.step(view, self.state)
         except InputError as error:
-            first = f"{len(self.requests)} requests, the first of {self.requests[0].prompt.text[:40]!r}"
-            raise InputError(f"{type(self.strategy).__name__} at step {self.step} of {first}: {error}") from error
+            who = f"{len(self.requests)} requests, the first of {self.requests[0].prompt.text[:40]!r}"
+            raise InputError(f"{type(self.strategy).__name__} at step {self.step} of {who}: {error}") from error
         if move.parents is not None:
             self.node, self.history = self.node[move.parents], self.history[move.parents]
             self.values = self.values[move.parents]

@@ -86,7 +86,8 @@ class Draft:
     """What the row's own strategy would choose by the logits of another model, with the row's own draws.
 
     So where the two models agree on the distribution, they agree on the token: a coupling. In a round the draft reads
-    the last two tokens of every row, which it may not know yet, and then each token that it proposes but the last.
+    the last two tokens of every row, which it may not know yet, and then each token that it proposes but the last; as
+    many as its own context allows for the longest row. Where a row outgrows that, it proposes nothing from then on.
 
     Args:
         model: a reader with the tokens of the model that decodes.
@@ -109,18 +110,24 @@ class Draft:
 
     def select(self, rows: Tensor) -> None:
         """See `Proposer`."""
-        assert self._cache is not None
-        self._cache.select(rows)
+        if self._cache is not None:
+            self._cache.select(rows)
 
     def propose(self, groups: Sequence[Group], count: int) -> Tensor:
         """See `Proposer`. The groups stay as they are."""
+        proposed = torch.full((sum(g.rows for g in groups), count), -1, device=self.model.device)
         cache = self._cache
-        assert cache is not None
+        if cache is None:
+            return proposed
         known = torch.empty(len(cache), 3, dtype=torch.int64, device=self.model.device)
         for g in groups:
             known[g.node] = torch.cat([(g.history >= 0).sum(1, keepdim=True) - 2, g.history[:, -2:]], 1)
+        if self.model.context is not None:  # the last token proposed is not read
+            count = min(count, self.model.context - int(known[:, 0].max()) - 1)
+        if count <= 0:
+            self._cache = None  # it would miss the tokens of this round in the next
+            return proposed
         cache.rewind(known[:, 0])
-        proposed = torch.full((len(known), count), -1, device=self.model.device)
         copies = [replace(g) for g in groups]
         for place in range(count):
             if place == 0:

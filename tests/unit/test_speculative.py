@@ -223,6 +223,29 @@ def test_tiny_models_to_the_end_of_their_context(tiny_gpt2_dir: Path, backend: A
         }
 
 
+@pytest.mark.parametrize("ahead", [1, 4, 8])
+@pytest.mark.parametrize("new", [3, 9])  # of the longer prompt: to the end of the draft's context, and beyond it
+@pytest.mark.parametrize("kind", ["table", "torch", "numpy"])
+def test_a_draft_of_a_shorter_context_guesses_what_it_can(tiny_gpt2_dir: Path, kind: Any, new: int, ahead: int) -> None:
+    draft: Reader = table_model(VOCAB, context=40)
+    if kind != "table":
+        draft = ahead_of(hf(str(tiny_gpt2_dir), dtype="float64", backend=kind))
+    assert draft.context is not None
+    model = table_model(draft.vocab, context=200)
+    some = [
+        Request(Prompt(f"p{n}", "x"), tuple(i % VOCAB for i in range(n)), s, limit)
+        for s in (greedy(), sample())
+        for n, limit in ((draft.context - 3, new), (3, 30))
+    ]
+    expected = {g.request: g.tokens for g in decode(model, some)}
+    counts = Counts()
+    propose = partial(Draft, draft, model.vocab, model.eos)
+    beside = draft if new == 3 else None  # with it, what the draft cannot read is refused
+    found = decode_speculatively(model, some, propose=propose, ahead=ahead, max_rows=4, beside=beside, counts=counts)
+    assert {g.request: g.tokens for g in found} == expected
+    assert counts.proposed > 0
+
+
 def test_greedy_is_the_assisted_generation_of_transformers() -> None:
     dtype = torch.float64
     networks = [AutoModelForCausalLM.from_pretrained(POCKETS / f"pocket-{n}", dtype=dtype).eval() for n in "ms"]
