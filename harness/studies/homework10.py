@@ -103,10 +103,19 @@ def homework10(
         model = setting.load(job)
         found.append(_model(setting, name, job, model, ask))
         readings.add(str([model.encode(text) for text in jobs[0].generations["prompt"].unique()]))
-    found.sort(key=lambda each: each.twin.parameters or 0)
+    parameters = {each.name: each.twin.parameters for each in found}
+    if sized := None not in parameters.values() and len(set(parameters.values())) == len(found):
+        found.sort(key=lambda each: each.twin.parameters or 0)
     checks = [check for each in found for check in (*each.twin.checks, each.repeated.check)]
     sizes = by_size.Sizes.of(setting.sweep, [each.name for each in found], alike=len(readings) == 1)
-    facts = {"ask": ask, "models": found, "checks": checks, "sizes": sizes, "figures": _figures(setting, found, sizes)}
+    facts = {
+        "ask": ask,
+        "models": found,
+        "sized": sized,  # whether they are in the order of their parameters, all known and no two the same
+        "checks": checks,
+        "sizes": sizes,
+        "figures": _figures(setting, found, sizes),
+    }
     return Answer(facts, failed=failures(checks))
 
 

@@ -38,8 +38,9 @@ def no_scale(dim: int) -> float:
 def unmoved_heads(x: Array, heads: int) -> Array:
     """[R, T, W] -> [R, H, T, D] by reshaping alone: where axes are to be exchanged after it.
 
-    Head h then holds the rows h·T/H to (h+1)·T/H of the text, each cut into H pieces that pass for positions: a head no
-    longer sees the whole text, and what is at a position depends on how long the text is.
+    Head h then holds the rows h·T/H to (h+1)·T/H of the text, each cut into H pieces that pass for positions: at place
+    t stands a piece of token ⌊(h·T+t)/H⌋. A head no longer sees the whole text, and early places of later heads hold
+    later tokens: what these say leaks past every mask, and how long the text is, which decides what stands where.
     """
     rows, time, width = x.shape
     return x.reshape(rows, heads, time, width // heads)  # [R, H, T, D]

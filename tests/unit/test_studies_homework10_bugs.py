@@ -119,10 +119,10 @@ def test_two_of_the_mistakes_let_a_network_see_the_future(mistake: str, causal: 
     found = leak(gpt2, [[1, 2, 3, 4, 5, 6, 7, 8, 9], [60, 3, 3, 20, 7]])
     assert found.causal is causal
     if causal:
-        assert max(found.replaced, found.appended) < 1e-9
-        assert found.replaced_argmax == found.appended_argmax == 0
+        assert max(found.replaced, found.inside, found.appended) < 1e-9
+        assert found.replaced_argmax == found.inside_argmax == found.appended_argmax == 0
     else:
-        assert min(found.replaced, found.appended) > 1e-3
+        assert min(found.replaced, found.inside, found.appended) > 1e-3
 
 
 def test_a_leak_is_the_difference_that_it_says(model: NumpyModel) -> None:
@@ -134,7 +134,15 @@ def test_a_leak_is_the_difference_that_it_says(model: NumpyModel) -> None:
 
     found = leak(gpt2, [text], more=2)
     assert found.replaced == pytest.approx(np.abs(logits(text)[:4] - logits([1, 2, 3, 4, 0])[:4]).max())
+    assert found.inside == pytest.approx(np.abs(logits(text)[:3] - logits([1, 2, 3, 5, 60])[:3]).max())
     assert found.appended == pytest.approx(np.abs(logits(text) - logits([*text, 1, 2])[:5]).max())
+
+
+def test_heads_that_are_not_moved_hold_other_tokens_at_each_place() -> None:
+    rows, time, heads = 1, 6, 4
+    x = np.repeat(np.arange(time, dtype=np.float64), 8).reshape(rows, time, 8)  # every number is that of its token
+    found = WRONG["split"](x, heads)[0]  # [H, T, D]
+    assert found[:, :, 0].tolist() == [[(h * time + t) // heads for t in range(time)] for h in range(heads)]
 
 
 def test_layers_are_wrong_from_the_first_on(model: NumpyModel) -> None:

@@ -82,7 +82,7 @@ class Logprobs(Fact):
     prompt: str
     pieces: Strings
     logprobs: tuple[float, ...]
-    within: Within  # half a unit of the last digit published
+    within: Within  # half a unit of the last digit published, or more where versions of the source differ
 
     @property
     def expected(self) -> Any:
