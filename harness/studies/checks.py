@@ -36,7 +36,7 @@ def same(name: str, expected: Any, found: Any) -> Check:
 
 
 def close(name: str, expected: float, found: float, within: float) -> Check:
-    """Whether two numbers are at most `within` apart. `within` is half a unit of the last digit published."""
+    """Whether two numbers are at most `within` apart: half a unit of the last digit, or what the source says."""
     apart = abs(found - expected)
     held = bool(apart <= within) if math.isfinite(apart) else found == expected
     return Check(name, expected, found, held, f"difference {number(found - expected, 2)}, allowed {number(within, 2)}")
