@@ -16,7 +16,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 16
 
-demo: .venv/installed ## decode with beam search, then compare strategies; well under a minute
+demo: .venv/installed ## decode with beam search, then compare strategies; a minute once .venv is there
 	$(BIN)/python -m harness strategy=beam
 	$(BIN)/python -m harness -m strategy=greedy,temperature,top_k,top_p prompts.limit=32
 

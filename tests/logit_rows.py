@@ -5,9 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from harness.nodes import Nodes
-from harness.strategies.base import VALUES, View
-
 
 def adversarial(vocab: int) -> dict[str, Tensor]:
     """[vocab] float32 logits with ties, -inf, one-hot, all equal, and at the ends of their type."""
@@ -33,19 +30,3 @@ def adversarial(vocab: int) -> dict[str, Tensor]:
         "tiny differences": normal * 1e-30,
         "close to the largest float": normal.sign() * torch.finfo(torch.float32).max,
     }
-
-
-def view(logits: Tensor, history: Tensor | None = None) -> View:
-    """What a transform sees of rows of logits whose text is `history`, by default one token."""
-    rows = len(logits)
-    return View(
-        Nodes(logits),
-        torch.arange(rows),
-        torch.zeros(rows, 1, dtype=torch.int64) if history is None else history,
-        torch.zeros(rows, dtype=torch.float64),
-        torch.zeros(rows, 0, len(VALUES)),
-        None,
-        0,
-        frozenset(),
-        torch.full((rows,), 10),
-    )

@@ -14,7 +14,7 @@ from harness.nodes import Nodes
 from harness.sampler import draw
 from harness.transforms import chain
 from tests.corpora import golden
-from tests.logit_rows import view
+from tests.views import view_of as view
 
 FACTORIES = {
     "nucleus_size": transforms.top_p,

@@ -17,26 +17,10 @@ from transformers import (
 
 from harness import transforms
 from harness.errors import InputError
-from harness.nodes import Nodes
-from harness.strategies.base import VALUES, View
 from harness.transforms import Transform, chain
+from tests.views import view_of as view
 
 VOCAB = 97
-
-
-def view(logits: Tensor, history: Tensor | None = None) -> View:
-    rows = len(logits)
-    return View(
-        Nodes(logits),
-        torch.arange(rows),
-        torch.zeros(rows, 1, dtype=torch.int64) if history is None else history,
-        torch.zeros(rows, dtype=torch.float64),
-        torch.zeros(rows, 0, len(VALUES)),
-        None,
-        0,
-        frozenset(),
-        torch.full((rows,), 10),
-    )
 
 
 def logits(seed: int = 0, rows: int = 16) -> Tensor:

@@ -17,7 +17,8 @@ from harness.nodes import PREFIX, Nodes
 from harness.sampler import draw
 from harness.strategies.sampling import sample
 from harness.transforms import Chain, chain
-from tests.logit_rows import adversarial, view
+from tests.logit_rows import adversarial
+from tests.views import view_of as view
 
 SECOND = 500
 LARGE = 4 * SECOND + 100  # so that every step of the way to the whole vocabulary is taken

@@ -25,7 +25,8 @@ from harness.nodes import PREFIX, Nodes
 from harness.sampler import draw
 from harness.strategies.sampling import sample
 from harness.transforms import Truncation, chain
-from tests.logit_rows import adversarial, view
+from tests.logit_rows import adversarial
+from tests.views import view_of as view
 
 VOCAB = 997
 SECOND = 500
