@@ -27,7 +27,7 @@ def main() -> None:
     model.config.activation_function = "gelu_pytorch_tanh"
     out = PACKAGE / f"pocket-{args.size}"
     model.to(torch.float16).save_pretrained(out)
-    AutoTokenizer.from_pretrained(args.work / "tokenizer").save_pretrained(out)
+    AutoTokenizer.from_pretrained(args.work / "tokenizer", trust_remote_code=False).save_pretrained(out)
     for file in out.iterdir():
         file.chmod(0o644)  # transformers writes weights readable by their owner alone
 

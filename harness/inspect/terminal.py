@@ -15,6 +15,7 @@ from rich.text import Text
 
 from harness.inspect.outcome import Outcome
 from harness.inspect.step import Step
+from harness.report.escape import visible
 
 _ASCII = str.maketrans({"␣": "_", "⇥": ">", "↵": "|", "∅": "-", "⟨": "<", "⟩": ">", "…": ".", "·": "-", "–": "-"})
 _PIECE = 24  # characters that a token gets in a table before it is cut
@@ -122,7 +123,9 @@ class _Printer:
         grid = _grid()
         grid.add_column("", no_wrap=True, overflow="crop")
         for each in outcomes:
-            grid.add_column(Text(self._plain("\n".join(each.label))), justify="right", no_wrap=True, overflow="crop")
+            grid.add_column(
+                Text("\n".join(map(self._plain, each.label))), justify="right", no_wrap=True, overflow="crop"
+            )
         found = [each.distribution for each in outcomes if each.distribution]
         grid.add_row("kept", *(f"{int(d.kept.sum()):,}" for d in found))
         grid.add_row("kept mass", *(number(d.mass) for d in found))
@@ -153,7 +156,8 @@ class _Printer:
         self.console.print(Text.assemble((self._plain(text), style), self._plain(more)))
 
     def _plain(self, text: str) -> str:
-        """What the console's encoding has of a text."""
+        """What the console's encoding has of a text; nothing of it moves the cursor."""
+        text = visible(text)
         if self.console.encoding.lower().startswith("utf"):
             return text
         return text.translate(_ASCII).encode(self.console.encoding, "replace").decode(self.console.encoding)

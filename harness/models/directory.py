@@ -17,7 +17,11 @@ OTHER_WEIGHTS = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.h5", "*.msgpack", "*.ggu
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 TOKENIZER_FILES = (*TOKENIZERS, "tokenizer_config.json", "merges.txt", "special_tokens_map.json", "added_tokens.json")
 
+SIZES = ("vocab_size", "n_embd", "n_head", "n_layer", "n_positions", "hidden_size", "num_hidden_layers")
+"""Of config.json, where it has them; transformers builds a network of -1 layers."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+_FILE = re.compile(r"[^/\\:\0]+\.safetensors")  # in the directory itself: an index could name any other
 
 
 def check(path: Path, shown: str) -> None:
@@ -41,10 +45,29 @@ def check(path: Path, shown: str) -> None:
         )
     if not config.get("model_type"):
         raise InputError(f"{shown}: config.json has no 'model_type', so the architecture is unknown")
+    for key in SIZES:
+        if key in config and (type(config[key]) is not int or config[key] < 1):
+            raise InputError(f"{shown}: config.json has {key}={config[key]!r:.60}, which must be a positive integer")
     for file in weights(path, shown):
         _whole(file, shown)
     if not any((path / name).is_file() for name in TOKENIZERS):
         raise InputError(f"{shown}: the directory has no tokenizer ({', '.join(TOKENIZERS)})")
+
+
+def place(name: str, shown: str) -> Path:
+    """The path that a name means, `~` being the home folder.
+
+    Raises:
+        InputError: no path can be called that.
+    """
+    try:
+        path = Path(name).expanduser()
+        path.exists()
+    except (OSError, RuntimeError) as error:  # longer than a file name can be, a loop of links, the home of nobody
+        raise InputError(
+            f"{shown}: is not a path ({error.strerror if isinstance(error, OSError) else error})"
+        ) from None
+    return path
 
 
 def weights(path: Path, shown: str) -> list[Path]:
@@ -59,6 +82,8 @@ def weights(path: Path, shown: str) -> list[Path]:
         names = json_object(path / INDEX, shown).get("weight_map")
         if not isinstance(names, dict) or not names:
             raise InputError(f"{shown}: {INDEX} names no shards")
+        if outside := [name for name in names.values() if not isinstance(name, str) or not _FILE.fullmatch(name)]:
+            raise InputError(f"{shown}: {INDEX} names {outside[0]!r}, which is no safetensors file of the directory")
         files = [path / name for name in sorted(set(names.values()))]
         if missing := [f.name for f in files if not f.is_file()]:
             raise InputError(f"{shown}: {len(missing)} of {len(files)} shards are missing, the first is {missing[0]}")
@@ -104,7 +129,7 @@ def json_object(file: Path, shown: str) -> dict[str, Any]:
         content = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{shown}: the directory has no {file.name}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{shown}: {file.name} cannot be read ({error})") from None
     if not isinstance(content, dict):
         raise InputError(f"{shown}: {file.name} holds no JSON object")

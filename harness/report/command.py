@@ -50,11 +50,15 @@ def parse(arguments: Sequence[str]) -> Asked:
         nargs="+",
         type=Path,
         metavar="RESULT",
-        help="the folder of a sweep or of a job, or one in which such lie",
+        help="the folder of a sweep or of a job, or one in which such lie, or an archive of them (.zip, .tar.gz), "
+        "which is only read",
     )
     parser.add_argument("--baseline", metavar="LABEL", help="the row that the others are tested against (the first)")
     parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="where to write (the folder, if there is one; else one in results/)"
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="where to write (a folder that is given alone; else a new one in results/)",
     )
     parser.add_argument(
         "--show-incomparable", action="store_true", help="show results that may not be ranked against each other"
@@ -65,20 +69,22 @@ def parse(arguments: Sequence[str]) -> Asked:
     return Asked(
         tuple(given.results),
         given.baseline,
-        _writable(given.out or _usual(given.results)),
+        _writable(given.out, f"--out {given.out}")
+        if given.out
+        else _writable(_usual(given.results), "--out is not given"),
         given.show_incomparable,
         " ".join(["python -m harness.report", *map(shlex.quote, arguments)]),
     )
 
 
 def _usual(results: Sequence[Path]) -> Path:
-    """Where a report goes if nothing is said: one of a single folder into that, one of several beside the runs."""
-    if len(results) == 1:
+    """Where a report goes if nothing is said: one of a single folder into that, any other beside the runs."""
+    if len(results) == 1 and not results[0].is_file():
         return results[0]
     return Path("results") / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_report"
 
 
-def _writable(folder: Path) -> Path:
+def _writable(folder: Path, said: str) -> Path:
     """The folder, if files can be written there; it is made only with them.
 
     Raises:
@@ -86,7 +92,7 @@ def _writable(folder: Path) -> Path:
     """
     existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if not existing.is_dir():
-        raise InputError(f"--out {folder}: {existing} is no folder")
+        raise InputError(f"{said}: {existing} is no folder")
     if not os.access(existing, os.W_OK):
-        raise InputError(f"--out {folder}: {existing} cannot be written to")
+        raise InputError(f"{said}: {existing} cannot be written to")
     return folder

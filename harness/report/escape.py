@@ -1,4 +1,4 @@
-"""Text that stays text: in Markdown, in LaTeX, and in front of people's eyes."""
+"""Text that stays text: in Markdown, in LaTeX, in spreadsheets, and in front of people's eyes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import unicodedata
 # What means something inside a line. An underscore between letters or digits does not.
 _MARKDOWN = re.compile(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])")
 _HIDDEN = ("Cc", "Cf", "Cs", "Co")
+_FORMULA = tuple("=+-@＝＋－＠")  # what begins a formula for spreadsheets, some of which take the wide ones too
 _LATEX = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
@@ -56,6 +57,12 @@ def code_block(text: str, language: str = "") -> str:
     """`text` as a fenced block of code."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}{language}\n{text}\n{fence}"
+
+
+def cell(text: str) -> str:
+    """`text` as a cell of a CSV file: one line, and never a formula; what would be one gets a ' in front."""
+    shown = visible(text)
+    return f"'{shown}" if shown.lstrip().startswith(_FORMULA) else shown
 
 
 def latex(text: str) -> str:

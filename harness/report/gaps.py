@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Iterator
 
+from harness.report import escape
 from harness.report.grid import Grid
 from harness.report.tables import ALPHA, MISSING, Column, Table, decimals, number
 from harness.report.writers import MARK
@@ -47,7 +48,7 @@ def to_csv(table: Table) -> str:
                 digits = _digits(column, score)
                 numbers = [_number(v, digits) for v in (score.gap, score.gap_low, score.gap_high)]
                 ps = [_p(score.gap_p), _p(adjusted.get((column.name, row)))]
-                writer.writerow([table.labels[row], column.name, *numbers, *ps])
+                writer.writerow([escape.cell(table.labels[row]), escape.cell(column.name), *numbers, *ps])
     return text.getvalue()
 
 

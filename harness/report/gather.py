@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from harness.archives import SUFFIXES, is_archive, moved, unpacked
 from harness.errors import InputError
 from harness.results import Sweep, read_sweep
 
 
-def gather(folders: Sequence[Path]) -> list[Sweep]:
-    """Read results: folders of sweeps or of jobs, or folders in which such lie.
+def gather(results: Sequence[Path]) -> list[Sweep]:
+    """Read results: folders of sweeps or of jobs, or folders or archives in which such lie.
 
     A job that is named twice is read once. Of a job's folder, the sweep that it belongs to is read, for its references,
     and all other jobs are left out.
@@ -20,17 +22,24 @@ def gather(folders: Sequence[Path]) -> list[Sweep]:
     Raises:
         InputError: a folder holds no results, or a file in it cannot be read, or no job has finished.
     """
-    named = [place.resolve() for folder in folders for place in _places(folder)]
-    homes = list(dict.fromkeys(map(_home, named)))
-    sweeps = [sweep for home in homes if (sweep := _only(read_sweep(home), named)).jobs or sweep.unfinished]
+    with ExitStack() as stack:
+        folders = [stack.enter_context(unpacked(each)) if is_archive(each) else each for each in results]
+        named = [place.resolve() for folder in folders for place in _places(folder)]
+        homes = list(dict.fromkeys(map(_home, named)))
+        sweeps = [sweep for home in homes if (sweep := _only(read_sweep(home), named)).jobs or sweep.unfinished]
+        for archive, folder in zip(results, folders, strict=True):
+            if folder != archive:
+                sweeps = [moved(s, folder, archive) if s.folder.is_relative_to(folder) else s for s in sweeps]
     if not any(sweep.jobs for sweep in sweeps):
         unfinished = sum(len(sweep.unfinished) for sweep in sweeps)
-        raise InputError(f"{', '.join(map(str, folders))}: none of {unfinished} jobs has finished")
+        raise InputError(f"{', '.join(map(str, results))}: none of {unfinished} jobs has finished")
     return sweeps
 
 
 def _places(folder: Path) -> list[Path]:
     """The folders of results that an argument stands for, in the order of their names."""
+    if folder.is_file():
+        raise InputError(f"{folder}: neither a folder of results nor an archive of them ({', '.join(SUFFIXES)})")
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder")
     if (folder / "sweep.json").exists() or (folder / "job.json").exists():

@@ -131,7 +131,8 @@ def _cut(label: str, size: int, tail: int) -> str:
 
 
 def _text(text: str, console: Console, style: str = "") -> Text:
-    """Text that rich takes as it is, in characters that the console has."""
+    """Text that rich takes as it is, in characters that the console has; none of them moves its cursor."""
+    text = visible(text)
     if not console.encoding.lower().startswith("utf"):
         text = text.translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
     return Text(text, style=style)

@@ -57,17 +57,18 @@ def unranked(table: Table) -> dict[str, list[str]]:
 def to_csv(table: Table) -> str:
     """Comma-separated values: a column per score, beside it `NAME low` and `NAME high` where it has intervals.
 
-    `NAME p` follows where jobs were tested against the baseline: after Holm's correction over the table.
+    `NAME p` follows where jobs were tested against the baseline: after Holm's correction over the table. A label that a
+    spreadsheet would take for a formula begins with '.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     heads = ["strategy"]
-    rows = [[label] for label in table.labels]
+    rows = [[escape.cell(label)] for label in table.labels]
     for column in table.columns:
         intervals = any(cell and cell.interval for cell in column.cells)
         tested = any(cell and not math.isnan(cell.p) for cell in column.cells)
         ends = [*([" low", " high"] if intervals else []), *([" p"] if tested else [])]
-        heads += [f"{column.name}{end}" for end in ("", *ends)]
+        heads += [f"{escape.cell(column.name)}{end}" for end in ("", *ends)]
         for values, cell in zip(rows, column.cells, strict=True):
             values.append(cell.value if cell else "")
             if intervals:

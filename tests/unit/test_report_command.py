@@ -28,6 +28,24 @@ def test_a_report_of_several_goes_beside_the_runs() -> None:
     assert asked.command == "python -m harness.report a b --baseline 'top_p(top_p=0.9)'"
 
 
+def test_a_report_of_an_archive_goes_beside_the_runs(tmp_path: Path) -> None:
+    archive = tmp_path / "a.tar.gz"
+    archive.touch()
+    assert parse([str(archive)]).out.parent == Path("results")
+    assert parse([str(archive), "--out", str(tmp_path / "b")]).out == tmp_path / "b"
+
+
+def test_a_folder_that_cannot_be_written_to_asks_for_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / "a"
+    there.mkdir()
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != there)  # root may write anywhere
+    with pytest.raises(InputError, match=rf"^--out is not given: {there} cannot be written to$"):
+        parse([str(there)])
+    assert parse([str(there), "--out", str(tmp_path / "b")]).out == tmp_path / "b"
+    with pytest.raises(InputError, match=rf"^--out {there}/below: {there} cannot be written to$"):
+        parse([str(there), "--out", str(there / "below")])
+
+
 def test_options_may_stand_between_results(tmp_path: Path) -> None:
     asked = parse(["a", "--out", str(tmp_path / "new" / "folder"), "--show-incomparable", "b"])
     assert asked.results == (Path("a"), Path("b"))
