@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2s
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from harness import jackknife, stats
 from harness.metrics.base import Score
 from harness.signature import comparable
 from harness.stats import Difference, Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEFT_OUT = "left-out"
 """The kind of evidence that `harness.jackknife` works on; the other kinds are those of `harness.stats.Combine`."""
@@ -47,6 +50,8 @@ class Evidence:
             return None
         if (self.kind, self.prompts) != (other.kind, other.prompts) or self.values.shape[1:] != other.values.shape[1:]:
             return None
+        if self.kind == LEFT_OUT and len(self.values) != len(other.values):
+            return None
         if self.kind == LEFT_OUT:
             pair = (self.value, self.values[:, 0], other.value, other.values[:, 0])
             return jackknife.difference(*pair, self.values[:, 1], self.noise + other.noise)
@@ -78,7 +83,7 @@ def evidence(score: Score, prompt_ids: Sequence[str]) -> Evidence | None:
     return Evidence(kind=score.combine, units=ids, values=score.stats, **about)
 
 
-def _digest(prompt_ids: Sequence[str]) -> str:
+def _digest(prompt_ids: Iterable[str]) -> str:
     return blake2s("\0".join(sorted(set(prompt_ids))).encode(), digest_size=8).hexdigest()
 
 
@@ -128,14 +133,24 @@ def write_evidence(folder: Path, given: Iterable[Evidence]) -> None:
 
 
 def read_evidence(folder: Path) -> dict[str, Evidence]:
-    """Score -> its evidence; empty where a run of an older version left none."""
-    import pyarrow.parquet as pq
+    """Score -> its evidence; empty where a run of an older version left none.
+
+    Raises:
+        ValueError: the file holds something else.
+    """
+    import pyarrow as pa
+
+    from harness.columns import read_columns
 
     if not (folder / _FILE).exists():
         return {}
-    frame = pq.ParquetFile(folder / _FILE).read().to_pandas()
+    texts = dict.fromkeys(("score", "signature", "kind", "prompts", "unit"), pa.string())
+    numbers = {"value": pa.float64(), "noise": pa.float64(), "values": pa.list_(pa.float64())}
+    schema = pa.schema(texts | numbers)
+    frame = read_columns(folder / _FILE, schema, ())
     if "signature" not in frame:  # an older version's: nobody can say what it may be compared with
         return {}
+    _check(frame, schema.names)
     return {
         str(score): Evidence(
             score=str(score),
@@ -149,3 +164,23 @@ def read_evidence(folder: Path) -> dict[str, Evidence]:
         )
         for score, rows in frame.groupby("score", sort=False)
     }
+
+
+_WIDTHS = {"ratio": 2, "exp-ratio": 2, "share": 2, "median": 1, LEFT_OUT: 2}
+"""How many summands a text has, by kind; `complements` has pairs of them."""
+
+
+def _check(frame: pd.DataFrame, names: Iterable[str]) -> None:
+    """Raise ValueError unless the rows of every score can be put together."""
+    for name in names:
+        if name not in frame or frame[name].isna().any():
+            raise ValueError(f"{_FILE}: column {name!r} is missing or holds a null")
+    for score, rows in frame.groupby("score", sort=False):
+        kind, widths = str(rows["kind"].iloc[0]), set(rows["values"].map(len))
+        if kind not in (*_WIDTHS, "complements"):
+            raise ValueError(f"{_FILE}: {score!r} is of the unknown kind {kind!r}")
+        width = max(widths)
+        if kind != LEFT_OUT and set(rows["prompts"]) != {_digest(rows["unit"])}:
+            raise ValueError(f"{_FILE}: {score!r} has not the prompts that it says")
+        if len(widths) > 1 or width == 0 or width % 2 > (kind == "median") or width != _WIDTHS.get(kind, width):
+            raise ValueError(f"{_FILE}: {score!r} has {sorted(widths)} summands a text, which make no {kind}")

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar, Union, get_args,
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness.errors import InputError, did_you_mean
+from harness.makes import check_factory, check_made
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,6 +50,19 @@ def checked(factory: Callable[P, R]) -> Callable[P, R]:
     return call
 
 
+def neutral(*knobs: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark an engine's factory: the same tokens up to float ties, whatever these knobs, threads and processors are.
+
+    One that is not marked is held to depend on all of them (`harness.identity`).
+    """
+
+    def mark(factory: Callable[P, R]) -> Callable[P, R]:
+        factory.neutral = knobs  # type: ignore[attr-defined]
+        return factory
+
+    return mark
+
+
 def build(node: Mapping[str, Any], key: str, **given: Any) -> Any:
     """Call the factory that a yaml node names with the node's other keys.
 
@@ -58,9 +72,12 @@ def build(node: Mapping[str, Any], key: str, **given: Any) -> Any:
         **given: arguments that the program supplies where the factory wants them; a node cannot set them.
 
     Raises:
-        InputError: the factory cannot be imported; a key is unknown or missing; a value has the wrong type or range.
+        InputError: the factory cannot be imported, or makes something else than the key's group wants; a key is unknown
+            or missing; a value has the wrong type or range.
     """
-    return _bind(node, key, given)()
+    made = _bind(node, key, given)()
+    check_made(made, key, f"{key}.factory={node['factory']!r}")
+    return made
 
 
 def verify(node: Mapping[str, Any], key: str, **given: Any) -> None:
@@ -79,6 +96,9 @@ def _bind(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> functo
     try:
         parameters = inspect.signature(factory).parameters
         _hints(inspect.unwrap(factory))
+        check_factory(factory, key, f"{key}.factory={path!r}")
+    except InputError:  # which is a ValueError
+        raise
     except (NameError, TypeError, ValueError) as error:  # built-in types; annotations that name what is not imported
         raise InputError(f"{key}.factory={path!r}: its arguments cannot be told ({error})") from error
     for name, value in knobs.items():
@@ -99,6 +119,8 @@ def import_path(path: str, key: str) -> Callable[..., Any]:
         found = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, TypeError, ValueError) as error:  # TypeError: the path begins with a dot
         raise InputError(f"{key}={path!r}: cannot be imported ({error})") from error
+    except Exception as error:  # a file of the user's own, with a mistake in it
+        raise InputError(f"{key}={path!r}: cannot be imported ({type(error).__name__}: {error})") from error
     if not callable(found):
         raise InputError(f"{key}={path!r}: is not callable")
     return found  # type: ignore[no-any-return]

@@ -10,8 +10,11 @@ import pyarrow as pa
 
 from harness.errors import InputError
 
-BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException)
+BROKEN = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, pa.ArrowException)
 """What reading such a file raises."""
+
+LARGEST = 100_000
+"""Values of a config; a run's has some hundreds."""
 
 Kind = type | tuple[type, ...]
 
@@ -24,7 +27,7 @@ def load(path: Path) -> Any:
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
 
 
@@ -33,6 +36,32 @@ def expect(what: str, value: object, kind: Kind) -> None:
     if not isinstance(value, kind):
         shown = repr(value)
         raise ValueError(f"{what} is {shown if len(shown) < 80 else type(value).__name__}")
+
+
+def check_config(config: Any) -> None:
+    """Raise ValueError unless this is an effective config, as far as reports read it."""
+    expect("config.yaml", config, dict)
+    waiting: list[Any] = [config]
+    for _ in range(LARGEST):
+        if not waiting:
+            break
+        each = waiting.pop()
+        waiting += each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+    else:  # aliases of yaml, which can stand for themselves or grow without end
+        raise ValueError(f"config.yaml holds more than {LARGEST} values")
+    for key in ("seed", "samples", "max_new_tokens"):
+        expect(f"config.yaml: {key}", config.get(key, 0), int)
+    for key in ("strategy", "report"):
+        expect(f"config.yaml: {key}", config.get(key), (dict, type(None)))
+
+
+def check_provenance(about: Any) -> None:
+    """Raise ValueError unless this is a provenance, as far as reports read it."""
+    expect("provenance.json", about, dict)
+    for key in ("git", "packages"):
+        expect(f"provenance.json: {key}", about.get(key), (dict, type(None)))
+    if about.get("git"):
+        expect("provenance.json: git.commit", about["git"].get("commit"), str)
 
 
 def said(error: Exception) -> str:

@@ -69,10 +69,17 @@ def from_json(score: Any) -> ScoreRecord:
         raise ValueError(f"a score lacks the field {missing[0]!r}")
     if score["better"] not in get_args(Better):
         raise ValueError(f"better={score['better']!r}: a score's is one of {', '.join(get_args(Better))}")
+    for key in ("name", "signature"):
+        if not isinstance(score[key], str):
+            raise ValueError(f"a score's {key} is not {score[key]!r:.60}")
+    if not isinstance(score["notes"], list | tuple) or not all(isinstance(note, str) for note in score["notes"]):
+        raise ValueError(f"the score {score['name']!r} has a field of another type (its notes)")
+    if not isinstance(score.get("method"), str | None):
+        raise ValueError(f"the score {score['name']!r} has the method {score['method']!r:.60}")
     try:
         value = math.nan if score["value"] is None else float(score["value"])
         numbers = {key: None if score.get(key) is None else float(score[key]) for key in _OPTIONAL}
         curve = tuple(tuple(map(float, side)) for side in score["curve"]) if score.get("curve") else None
         return ScoreRecord(**{**score, **numbers, "value": value, "notes": tuple(score["notes"]), "curve": curve})
-    except TypeError as error:
+    except (TypeError, OverflowError) as error:
         raise ValueError(f"the score {score['name']!r} has a field of another type ({error})") from error

@@ -124,6 +124,7 @@ class Layer(CacheLayerMixin):  # type: ignore[misc]
         """Drop the last columns of all rows, move some rows to the right, and cut all to the last `width` columns."""
         self._end -= last
         for buffer in self._buffers:
+            buffer[: self.rows, :, self._end : self._end + last].zero_()  # a wrong guess may have made them NaN
             head_dim, flat = buffer.shape[3], buffer.flatten(2)  # the columns of a head are one run of memory
             for shift in shifts:
                 rows, by = shift.rows.to(flat.device), shift.by * head_dim

@@ -47,7 +47,10 @@ class HuggingFaceModel:
         head = network.get_output_embeddings()
         self.vocab: int = config.vocab_size if head is None else head.weight.shape[0]
         self.context: int | None = getattr(config, "max_position_embeddings", None)
-        self.eos = eos_of(network.generation_config, config, tokenizer)
+        try:
+            self.eos = eos_of(network.generation_config, config, tokenizer)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
         self._accepts = frozenset(inspect.signature(network.forward).parameters)
         self._early: dict[Any, LanguageModel] = {}
         check_vocabulary(tokenizer, self.vocab, name)
@@ -255,9 +258,18 @@ def longest_of(sequences: Sequence[Sequence[int]], name: str, context: int | Non
 
 
 def eos_of(*holders: Any) -> frozenset[int]:
-    """The eos tokens of the first of a generation config, a config, a tokenizer that names any."""
+    """The eos tokens of the first of a generation config, a config, a tokenizer that names any.
+
+    Raises:
+        InputError: what it names are no tokens.
+    """
     for holder in holders:
-        ids: int | list[int] | None = getattr(holder, "eos_token_id", None)
+        ids: Any = getattr(holder, "eos_token_id", None)
         if ids is not None:
-            return frozenset([ids] if isinstance(ids, int) else ids)
+            found = ids if isinstance(ids, list | tuple) else [ids]
+            if not all(isinstance(each, int) for each in found):
+                raise InputError(
+                    f"eos_token_id={ids!r} of the {type(holder).__name__}: must be a token id or a list of them"
+                )
+            return frozenset(found)
     return frozenset()

@@ -107,7 +107,7 @@ def locate(
 
 def _find(name: str, revision: str | None) -> Found:
     shown = f"model.name={name!r}"
-    path = Path(name).expanduser()
+    path = directory.place(name, shown)
     if path.exists() or not _REPO_ID.fullmatch(name):
         if revision is not None:
             raise InputError(f"model.revision={revision!r}: {shown} is a local directory, which has no revisions")

@@ -21,6 +21,8 @@ from harness.models.text import Text, check_vocabulary
 class NumpyCache:
     """Keys and values of every row so far.
 
+    All values that no row has yet are finite: what attention gives no weight is multiplied by 0, and a NaN stays NaN.
+
     Args:
         past: the network's memory, after the prompts.
         fixed: the columns in use do not become fewer, so that the shapes do not tell which rows there are.
@@ -39,15 +41,23 @@ class NumpyCache:
         moved = np.flatnonzero(order != np.arange(len(order)))
         for buffer in (past.keys, past.values):  # [layers, room, columns, W]
             buffer[:, moved, : past.width] = buffer[:, order[moved], : past.width]
+        old, before = len(self), past.width
         past.lengths = past.lengths[order]
         if not self._fixed:
             past.width = int(past.lengths.max(initial=0))
+        past.values[:, :old, past.width : before] = 0
 
     def rewind(self, lengths: Tensor) -> None:
         """Drop the last tokens of every row: lengths [rows] stay. Nothing is moved, as columns are positions."""
         self.past.lengths = lengths.numpy().copy()
+        self.clear()
         if not self._fixed:
             self.past.width = int(self.past.lengths.max(initial=0))
+
+    def clear(self) -> None:
+        """Zero the values after the tokens of every row: of guesses that were wrong, or of padding."""
+        beyond = np.arange(self.past.width) >= self.past.lengths[:, None]  # [rows, columns]
+        self.past.values[:, : len(self), : self.past.width][:, beyond] = 0
 
     def join(self, other: Cache) -> None:
         """The rows of another cache of this model come after this one's. The other is used up."""
@@ -112,6 +122,7 @@ class NumpyModel:
             if hidden:
                 states += [np.roll(row, columns - len(p), 0) for row, p in zip(found, some, strict=True)]
             cache = NumpyCache(past, fixed=least > 0)
+            cache.clear()
             if whole is None:
                 whole = cache
             else:

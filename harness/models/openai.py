@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from harness.errors import InputError
 from harness.knobs import checked
-from harness.models import gpt2_files, openai_files
+from harness.models import directory, gpt2_files, openai_files
 from harness.models.base import LanguageModel
 from harness.models.bpe import BPE
 from harness.models.loading import Backend, Device, Dtype, preceded_by
@@ -36,7 +35,8 @@ def where(
         )
     if backend == "numpy":
         gpt2_files.supported(dtype, device)
-    return openai_files.check(Path(path).expanduser(), size, f"model.path={path!r}")
+    shown = f"model.path={path!r}"
+    return openai_files.check(directory.place(path, shown), size, shown)
 
 
 @preceded_by(where)

@@ -98,7 +98,9 @@ class Text:
 
 
 def check_vocabulary(tokenizer: Any, vocab: int, name: str) -> None:
-    """Raise InputError where a tokenizer makes tokens that the model of that name has no logits for."""
+    """Raise InputError where a tokenizer makes no tokens, or such as the model of that name has no logits for."""
+    if not tokenizer(" a", add_special_tokens=False)["input_ids"]:
+        raise InputError(f"{name}: the tokenizer makes no tokens of a text")
     largest = max(tokenizer.get_vocab().values(), default=-1)
     if largest >= vocab:
         raise InputError(f"{name}: the tokenizer has token {largest}, the model only the logits of {vocab}")

@@ -43,7 +43,7 @@ def files(
     Raises:
         InputError: names the file, and the line or row and column where there is one.
     """
-    if path is None:
+    if not path:
         raise InputError("prompts.path is not set: give a file, a folder or a glob, as in prompts.path=prompts.txt")
     recipe = Recipe(column, reference_column, prompt_words, min_words)
     records = (record for file in _find(path) for record in read(file))

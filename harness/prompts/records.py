@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from harness.errors import InputError
+from harness.prompts.base import writable
 
 Record: TypeAlias = tuple[str, Mapping[str, object]]  # where it stands ("tales.jsonl, line 3"), and its columns
 
@@ -96,11 +97,14 @@ def text_in(where: str, values: Mapping[str, object], column: str) -> str | None
     """What a record holds in a column; None for a null.
 
     Raises:
-        InputError: the record has no such column (names those there are), or it holds something other than text.
+        InputError: the record has no such column (names those there are), or it holds something other than text, or
+            what UTF-8 cannot write and so no result file could hold.
     """
     if column not in values:
         raise InputError(f"{where}: there is no column '{column}'; there are: {', '.join(map(str, values)) or 'none'}")
     value = values[column]
     if value is not None and not isinstance(value, str):
         raise InputError(f"{where}: column '{column}' is {value!r:.60} ({type(value).__name__}), and must be text")
+    if value is not None and not writable(value):
+        raise InputError(f"{where}: column '{column}' holds half of a surrogate pair, which is not Unicode text")
     return value

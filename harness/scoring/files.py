@@ -10,7 +10,7 @@ from math import gcd
 from pathlib import Path
 
 from harness.errors import InputError
-from harness.prompts.base import prompt_id, writable
+from harness.prompts.base import prompt_id
 from harness.prompts.files import READERS, read
 from harness.prompts.records import Record, text_in
 
@@ -126,7 +126,4 @@ def _text(record: Record, column: str) -> str:
 
 def _cell(record: Record, column: str) -> str | None:
     where, values = record
-    text = text_in(where, values, column)
-    if text is not None and not writable(text):
-        raise InputError(f"{where}: column '{column}' holds half of a surrogate pair, which is not Unicode text")
-    return text
+    return text_in(where, values, column)
