@@ -17,6 +17,21 @@ class ChecksFailed(Exception):
     """What an experiment checks does not hold. Everything is written; the command exits with 1."""
 
 
+class JobsFailed(Exception):
+    """Some jobs of a sweep failed that ran one by one. What the others made is written; the command exits with 1."""
+
+
+class DecodingFailed(Exception):
+    """A request could not be decoded to its end: logits that are no numbers, or a strategy that raised.
+
+    The message names model, strategy, prompt and step. The other requests of the batch go on.
+    """
+
+
+class StrategyFailed(DecodingFailed):
+    """A strategy raised, or returned what none may: all its requests fail, and have what was raised as their cause."""
+
+
 def did_you_mean(word: str, allowed: Iterable[str]) -> str:
     """A sentence with what is allowed, led by the likeliest intention where there is one."""
     names = sorted(allowed)

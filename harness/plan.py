@@ -17,16 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import InputError, did_you_mean
 from harness.knobs import PositiveCount, Seed, build, check, verify
+from harness.objective import check_objective
 from harness.prompts import Prompt
 from harness.report.baseline import choose
+from harness.room import check_disk
 from harness.sweep import Job
 
 if TYPE_CHECKING:
+    from harness.cluster.base import Cluster
     from harness.engine import Engine
     from harness.metrics.base import Metric
     from harness.strategies.base import Strategy
 
-GROUPS = ("model", "prompts", "strategy", "metrics", "engine", "report")
+GROUPS = ("model", "prompts", "strategy", "metrics", "engine", "cluster", "report")
 
 
 @dataclass(frozen=True)
@@ -45,12 +48,25 @@ class Plan:
     max_new_tokens: int
 
     @property
+    def size(self) -> int:
+        """How many generations it has."""
+        return len(self.prompts) * (self.samples if self.strategy.stochastic else 1)
+
+    @property
     def world(self) -> str:
         """Jobs of one world are decoded in one batch: they share the model and the engine."""
-        return key_of([self.job.config["model"], self.job.config["engine"]])
+        return key_of([self.job.config[group] for group in ("model", "engine")])
 
 
-def settings(seed: Seed, samples: PositiveCount, max_new_tokens: PositiveCount, name: str | None) -> None:
+def settings(
+    seed: Seed,
+    samples: PositiveCount,
+    max_new_tokens: PositiveCount,
+    name: str | None,
+    store: str | None,
+    resume: bool | str | None,
+    objective: str | None,
+) -> None:
     """The keys of config.yaml that belong to no group, for their types."""
 
 
@@ -62,16 +78,27 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     """
     for job in jobs:
         _check_settings(job.config)
+    for key in ("store", "resume", "cluster"):
+        if len({key_of(job.config[key]) for job in jobs}) > 1:
+            raise InputError(f"{key}: one for all jobs of a sweep")
     _check_folders(jobs)
+    for job in jobs:
+        _check_choices(job)
     prompts = {key: build(node, "prompts") for key, node in _distinct(jobs, "prompts").items()}
     from harness.models.loading import preflight
     from harness.scorer import check_scorers
 
     for node in _distinct(jobs, "model").values():
         preflight(node)
+    if (store := jobs[0].config["store"]) is not None:
+        from harness.store import check_store
+
+        check_store(store)
     metrics = {key: _metrics(node) for key, node in _distinct(jobs, "metrics").items()}
     for chosen in metrics.values():
         check_scorers({f"metrics.{name}": metric for name, metric in chosen.items()})
+    for job in jobs:
+        check_objective(job, metrics[key_of(job.config["metrics"])])
     wanted = sorted(
         {w for chosen in metrics.values() for m in chosen.values() if (w := getattr(m, "featurizer", None))}
     )
@@ -82,14 +109,17 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
         strategy.preflight()
     for node in _distinct(jobs, "report").values():
         verify(node, "report", folder=jobs[0].sweep_folder, show=None)
-        choose(labels(jobs), node.get("baseline"))
+        if not jobs[0].alone:  # else the baseline may be another job of the sweep
+            choose(labels(jobs), node.get("baseline"))
     studies = [job.config["study"] for job in jobs if job.config.get("study") is not None]
     if len({key_of(study) for study in studies}) > 1:
         raise InputError("study: one for all jobs of a sweep; run the experiment once for each")
     for study in studies[:1]:
         verify(study, "study", setting=None)
     engines = {key: build(node, "engine") for key, node in _distinct(jobs, "engine").items()}
-    return [
+    cluster: Cluster = build(jobs[0].config["cluster"], "cluster")
+    cluster.preflight()
+    plans = [
         Plan(
             job,
             label,
@@ -104,6 +134,15 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
         )
         for job, label, reference in zip(jobs, labels(jobs), reference_labels(jobs), strict=True)
     ]
+    if all(job.new for job in jobs):  # of others it is known later how much there is already
+        check_disk(places(jobs[0]), sum(p.size for p in plans), sum(p.size * p.max_new_tokens for p in plans))
+    return plans
+
+
+def places(job: Job) -> dict[str, Path]:
+    """Where a sweep writes what grows with the number of generations, by what it is."""
+    store = job.config["store"]
+    return {"the results folder": job.sweep_folder} | ({} if store is None else {"store": Path(store)})
 
 
 def key_of(node: Any) -> str:
@@ -116,7 +155,7 @@ def _distinct(jobs: Sequence[Job], group: str) -> dict[str, Any]:
 
 
 def _check_settings(config: Mapping[str, Any]) -> None:
-    names = ("seed", "samples", "max_new_tokens", "name")
+    names = ("seed", "samples", "max_new_tokens", "name", "store", "resume", "objective")
     for key, value in config.items():
         if key not in (*GROUPS, *names, "study"):
             raise InputError(f"unknown key {key}={value!r}: {did_you_mean(key, (*GROUPS, *names, 'study'))}")
@@ -127,6 +166,13 @@ def _check_settings(config: Mapping[str, Any]) -> None:
             raise InputError(f"{key}={config[key]!r}: must be the name of a yaml in conf/{key}")
     for name in names:
         check(settings, name, config[name], f"{name}={config[name]!r}")
+
+
+def _check_choices(job: Job) -> None:
+    """Labels and signatures are made of the names of yamls; a list of them, `engine=[fast]`, is no name."""
+    for group in ("model", "prompts", "strategy", "engine"):
+        if group not in job.choices:
+            raise InputError(f"{group}: must be the name of one yaml in conf/{group}, as in {group}=NAME")
 
 
 def _check_folders(jobs: Sequence[Job]) -> None:
@@ -217,5 +263,7 @@ def _choice(job: Job, group: str) -> str:
 
 
 def command() -> str:
-    """The command line that made this run, ready to paste."""
-    return " ".join(["python -m harness", *(shlex.quote(a) for a in sys.argv[1:])])
+    """The command line that makes this run anew, ready to paste."""
+    return shlex.join(
+        ["python", "-m", "harness", *(a for a in sys.argv[1:] if not a.lstrip("+").startswith("resume="))]
+    )

@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from types import TracebackType
 
@@ -70,24 +70,24 @@ class Progress:
         self._steps: deque[float] = deque(maxlen=_STEPS)
         self._since = float("-inf")
 
-    def advance(self, count: int = 1, *, rows: int = 0, label: str = "", text: str = "") -> None:
+    def advance(self, count: int = 1, *, rows: int = 0, label: str = "", text: Callable[[], str] | None = None) -> None:
         """`count` more are done.
 
         Args:
             count: how many.
             rows: of the batch that they took; they are shown by the second.
             label: whose the sample is.
-            text: a sample, shown on one line if it is not very short and the one before has been there for `SAMPLE`
-                seconds.
+            text: gives a sample, shown on one line if it is not very short and the one before has been there for
+                `SAMPLE` seconds.
         """
         self._rows += rows
         self._bar.update(self._task, advance=count)
         if not self._steps:  # else the next step counts them: until then it has them among those that run
             self._bar.update(self._task, rows=self._rows)
         due = not self._bar.disable and time.monotonic() - self._since >= SAMPLE
-        if due and len(text) >= _SHORTEST:
+        if due and text is not None and len(sample := text()) >= _SHORTEST:
             self._since = time.monotonic()
-            self._bar.sample = Text.assemble((f"{visible(label)}  ", "bold"), visible(text[:_LONGEST]), style="dim")
+            self._bar.sample = Text.assemble((f"{visible(label)}  ", "bold"), visible(sample[:_LONGEST]), style="dim")
 
     def step(self, done: float, left: int) -> None:
         """A step of decoding has been made: a `harness.engine.Watch`."""
@@ -149,4 +149,4 @@ def say(line: str) -> None:
 
     On standard error, so that standard output holds the table alone.
     """
-    console.print(line, markup=False, emoji=False)
+    console.print(line, markup=False, emoji=False, soft_wrap=True)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.errors import InputError
+from harness.companion import Companion
+from harness.errors import DecodingFailed, InputError
 from harness.models.base import LanguageModel
 from harness.prompts import Prompt
 from harness.strategies.base import Strategy
 
-Finish = Literal["eos", "length", "context"]
+Finish = Literal["eos", "length", "context", "failed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +42,16 @@ class Generation:
     request: Request
     tokens: tuple[int, ...]  # a closing eos included
     values: NDArray[np.float32]  # [tokens, len(VALUES)]
-    finish: Finish  # eos; length: max_new_tokens reached; context: the model's context is full
+    finish: Finish  # eos; length: max_new_tokens reached; context: the model's context is full; failed
     score: float | None  # what a search ranked its hypotheses by
+    failure: DecodingFailed | None = None  # why it failed; tokens and values are then those before
 
 
 def check_room(model: LanguageModel, requests: Collection[Request]) -> None:
     """Raise InputError for a prompt that leaves no room in the model's context, or a strategy's companion's.
 
-    And for a strategy that cannot be said in the model's tokens.
+    And for a strategy that cannot be said in the model's tokens. One that raises anything else is let through: that is
+    said of its own requests alone, when they are decoded.
     """
     for r in requests:
         if model.context is not None and len(r.tokens) >= model.context:
@@ -55,7 +59,26 @@ def check_room(model: LanguageModel, requests: Collection[Request]) -> None:
                 f"prompt {r.prompt.id} ({r.prompt.text[:40]!r}) has {len(r.tokens)} tokens; "
                 f"{model.name} has a context of {model.context}, which leaves no room for a continuation"
             )
-    beside = {s: s.tokenized(model).companion(model) for s in dict.fromkeys(r.strategy for r in requests)}
+    beside = {s: companion_of(s, model) for s in dict.fromkeys(r.strategy for r in requests)}
     for r in requests:
         if companion := beside[r.strategy]:
-            companion.check_room(r.tokens, r.limit(model.context))
+            with _mistakes_alone():
+                companion.check_room(r.tokens, r.limit(model.context))
+
+
+def companion_of(strategy: Strategy[Any], model: LanguageModel) -> Companion | None:
+    """Who reads beside the model; None as well where the strategy raises something that is no InputError."""
+    with _mistakes_alone():
+        return strategy.tokenized(model).companion(model)
+    return None
+
+
+@contextmanager
+def _mistakes_alone() -> Iterator[None]:
+    """Of what a strategy's own code raises, let InputError through alone."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception:
+        return

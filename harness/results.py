@@ -1,6 +1,6 @@
 """Result folders: what a run leaves, written and read. results/README.md describes every file.
 
-A job's folder is begun with `begin_job`, filled by `GenerationWriter`, `write_provenance` and `write_items`, and
+A job's folder is begun with `begin_job`, filled by `write_generations`, `write_provenance` and `write_items`, and
 complete once `write_scores` has run. A sweep's folder holds the folders of its jobs; that of a single job is the job's
 own. All files are written under a temporary name and renamed.
 """
@@ -20,17 +20,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from harness.archives import is_archive, moved, sole, unpacked
 from harness.atomic import replacing, write_json, write_text
 from harness.errors import InputError
 from harness.evidence import Evidence, read_evidence
-from harness.generations import SCHEMA, GenerationWriter, read_generations, write_generations
+from harness.failures import read_failures, summary
+from harness.generations import SCHEMA, read_generations, write_generations
 from harness.metrics.base import Score
-from harness.reading import BROKEN, expect, load, read_about, said
+from harness.reading import BROKEN, check_config, check_provenance, expect, load, read_about, said
 from harness.records import ScoreRecord, from_json, to_json
+from harness.references import References, read_references, write_references
 
 __all__ = [
     "SCHEMA",
-    "GenerationWriter",
     "JobResult",
     "References",
     "ScoreRecord",
@@ -39,6 +41,7 @@ __all__ = [
     "items_frame",
     "read_generations",
     "read_job",
+    "read_references",
     "read_sweep",
     "write_generations",
     "write_items",
@@ -48,29 +51,15 @@ __all__ = [
     "write_sweep",
 ]
 
-REFERENCE_SCHEMA = pa.schema(
-    {
-        "reference": pa.string(),  # the label of the set of references that the text belongs to
-        "prompt_id": pa.string(),
-        "prompt": pa.string(),
-        "text": pa.string(),
-        "tokens": SCHEMA.field("tokens").type,
-        "ends": SCHEMA.field("ends").type,
-        "logprob": SCHEMA.field("logprob").type,
-        "entropy": SCHEMA.field("entropy").type,
-        "rank": SCHEMA.field("rank").type,
-        "gap": SCHEMA.field("gap").type,
-    }
+MADE = (
+    "scores.json",  # first: without it the others are no result
+    "evidence.parquet",
+    "items.parquet",
+    "generations.parquet",
+    "failures.json",
+    "provenance.json",
 )
-
-
-@dataclass(frozen=True)
-class References:
-    """The reference texts as one model reads them, and their scores."""
-
-    label: str  # the row's name in a table: "reference"; "reference pocket-s" where several models read them
-    frame: pd.DataFrame  # prompt_id, prompt, text, tokens, ends, logprob, entropy, rank, gap
-    scores: list[ScoreRecord]
+"""The files that a run leaves in a job's folder, beside what says which job it is."""
 
 
 @dataclass(frozen=True)
@@ -126,14 +115,27 @@ def begin_job(
     choices: Mapping[str, str],
     signature: str,
     reference: str | None = None,
+    decoding: str | None = None,
+    measuring: str | None = None,
 ) -> None:
-    """Make a job's folder: config.yaml and job.json. What an earlier run left of the job there is deleted."""
+    """Make a job's folder: config.yaml and job.json. What an earlier run left of the job there is deleted.
+
+    Args:
+        folder: the job's.
+        label: its row in tables.
+        config: effective.
+        choices: the yaml chosen in each group.
+        signature: what fixes the texts, for readers.
+        reference: the label of the references it is compared with.
+        decoding: a key for its generations (`harness.world`): they can be used again where it is the same.
+        measuring: a key for everything in the folder: a complete job of the same key is not run again.
+    """
     if (folder / "job.json").exists():  # elsewhere a file of such a name is somebody else's
-        for stale in ("scores.json", "evidence.parquet", "items.parquet", "generations.parquet", "provenance.json"):
+        for stale in MADE:
             (folder / stale).unlink(missing_ok=True)
     write_text(folder / "config.yaml", yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
     job = {"label": label, "choices": dict(choices), "signature": signature, "reference": reference}
-    write_json(folder / "job.json", job)
+    write_json(folder / "job.json", job | {"decoding": decoding, "measuring": measuring})
 
 
 def write_provenance(folder: Path, provenance: Mapping[str, Any]) -> None:
@@ -158,23 +160,9 @@ def write_scores(folder: Path, scores: Sequence[ScoreRecord]) -> None:
     write_json(folder / "scores.json", [to_json(score) for score in scores])
 
 
-def write_references(folder: Path, references: Sequence[References]) -> None:
-    """Write references.parquet and references.json: a sweep has a set of references per model, prompts and length.
-
-    Raises:
-        ValueError: two sets have one label.
-    """
-    if len({each.label for each in references}) < len(references):
-        raise ValueError(f"sets of references need labels of their own: {[each.label for each in references]}")
-    frames = [each.frame.assign(reference=each.label) for each in references]
-    rows = pd.concat(frames) if frames else pd.DataFrame(columns=REFERENCE_SCHEMA.names)
-    columns = {f.name: pa.array(rows[f.name].tolist(), f.type, from_pandas=True) for f in REFERENCE_SCHEMA}
-    with replacing(folder / "references.parquet") as temporary:
-        pq.write_table(pa.table(columns, schema=REFERENCE_SCHEMA), temporary)
-    write_json(folder / "references.json", {each.label: [to_json(s) for s in each.scores] for each in references})
-
-
-def write_sweep(folder: Path, *, name: str, command: str, jobs: Sequence[Path]) -> None:
+def write_sweep(
+    folder: Path, *, name: str, command: str, jobs: Sequence[Path], arguments: Sequence[str] | None = None
+) -> None:
     """Write sweep.json.
 
     Args:
@@ -182,9 +170,11 @@ def write_sweep(folder: Path, *, name: str, command: str, jobs: Sequence[Path]) 
         name: what the run calls itself.
         command: what reproduces it, as one would type it.
         jobs: the folders of the jobs, in the order that tables and figures keep; `folder` itself for a single job.
+        arguments: by which `resume=true` knows the command again.
     """
     inside = [job.resolve().relative_to(folder.resolve()).as_posix() for job in jobs]
-    write_json(folder / "sweep.json", {"name": name, "command": command, "jobs": inside})
+    about = {"name": name, "command": command, "jobs": inside}
+    write_json(folder / "sweep.json", about if arguments is None else about | {"arguments": list(arguments)})
 
 
 def read_job(folder: Path) -> JobResult:
@@ -202,14 +192,16 @@ def read_job(folder: Path) -> JobResult:
         scores = load(folder / "scores.json") if (folder / "scores.json").exists() else []
         provenance = load(folder / "provenance.json") if (folder / "provenance.json").exists() else {}
         items = folder / "items.parquet"
-        expect("config.yaml", config, dict)
+        check_config(config)
+        check_provenance(provenance)
         expect("scores.json", scores, list)
-        expect("provenance.json", provenance, dict)
+        for group, choice in job["choices"].items():
+            expect(f"job.json: choices.{group}", choice, str)
         return JobResult(
             folder=folder,
             config=config,
             generations=read_generations(folder),
-            scores=list(map(from_json, scores)),
+            scores=list(map(_record, scores)),
             items=pq.ParquetFile(items).read().to_pandas() if items.exists() else pd.DataFrame(),
             evidence=read_evidence(folder),
             provenance=provenance,
@@ -221,21 +213,39 @@ def read_job(folder: Path) -> JobResult:
         raise InputError(f"{folder}: not a whole result folder of a job ({said(error)})") from error
 
 
+def _record(score: Any) -> ScoreRecord:
+    try:
+        return from_json(score)
+    except ValueError as error:
+        raise ValueError(f"scores.json: {error}") from error
+
+
 def read_sweep(folder: Path) -> Sweep:
     """Read a sweep, or a job's folder as a sweep of one. Jobs without scores are named in `unfinished`.
+
+    An archive that holds one may be given in place of the folder (`harness.archives`); it is only read.
 
     Raises:
         InputError: `folder` holds no job, or a file in it cannot be read.
     """
+    if is_archive(folder):
+        with unpacked(folder) as place:
+            return moved(read_sweep(sole(place)), place, folder)
     about = read_about(folder) if (folder / "sweep.json").exists() else {}
     inside = sorted(path.parent for path in folder.glob("**/job.json"))
-    folders = [folder / name for name in about["jobs"]] if about else inside
+    folders = (
+        [folder / name for name in about["jobs"]] if about.get("jobs") else inside
+    )  # none yet: they run by themselves
     if not folders:
         raise InputError(f"{folder}: no result folder: it holds neither sweep.json nor job.json")
     done = [job for job in folders if (job / "scores.json").exists()]
     # Jobs that ran in processes of their own have their references beside them.
-    found = {each.label: each for place in dict.fromkeys((*done, folder)) for each in _references(place)}
+    found = {each.label: each for place in dict.fromkeys((*done, folder)) for each in read_references(place)}
     jobs = [read_job(job) for job in done]
+    rows = {job.folder: len(job.generations) for job in jobs}
+    failed = [
+        f"{place.name}: {summary(some, rows.get(place, 0))}" for place in folders if (some := read_failures(place))
+    ]
     lost = dict.fromkeys(job.reference for job in jobs if job.reference and job.reference not in found)
     return Sweep(
         folder=folder,
@@ -244,7 +254,7 @@ def read_sweep(folder: Path) -> Sweep:
         jobs=jobs,
         references=list(found.values()),
         unfinished=[job.relative_to(folder).as_posix() for job in folders if job not in done],
-        notes=[f"{label}: no row, as there is no references.json that has it" for label in lost],
+        notes=failed + [f"{label}: no row, as there is no references.json that has it" for label in lost],
     )
 
 
@@ -255,22 +265,3 @@ _JOB: dict[str, type | tuple[type, ...]] = {
     "reference": (str, type(None)),
 }
 """The fields of job.json."""
-
-
-def _references(folder: Path) -> list[References]:
-    if not (folder / "references.json").exists():
-        return []
-    scores = load(folder / "references.json")
-    try:
-        expect("references.json", scores, dict)
-        frame = pq.ParquetFile(folder / "references.parquet").read().to_pandas()
-        return [
-            References(
-                label,
-                frame[frame["reference"] == label].drop(columns="reference").reset_index(drop=True),
-                list(map(from_json, of)),
-            )
-            for label, of in scores.items()
-        ]
-    except BROKEN as error:
-        raise InputError(f"{folder}: its references cannot be read ({said(error)})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def stream(requests: int, max_rows: int, threads: int) -> dict[str, Any]:
     import torch
 
     from harness.engine import Request, decode
-    from harness.generations import GenerationWriter
+    from harness.faults import completed
+    from harness.generations import write_rows
     from harness.loaders import load_model, load_strategy
     from harness.prompts import Prompt
     from harness.texts import row
@@ -41,14 +43,17 @@ def stream(requests: int, max_rows: int, threads: int) -> dict[str, Any]:
     listed = [Request(Prompt(f"{i:06d}", ""), tokens, strategy, 16 + i % 17) for i, tokens in enumerate(texts)]
     loaded, path, tokens, start = settled(), [], 0, time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        writer = GenerationWriter(Path(folder))
-        for done, generation in enumerate(decode(model, listed, max_rows=max_rows), 1):
-            writer.append([row(generation, "top_p", model)])
-            tokens += len(generation.tokens)
-            if done % max(1, requests // 10) == 0:
-                path.append(resident("VmRSS"))
+
+        def rows() -> Iterator[dict[str, Any]]:
+            nonlocal tokens
+            for done, generation in enumerate(completed(decode(model, listed, max_rows=max_rows)), 1):
+                yield row(generation, "top_p", model)
+                tokens += len(generation.tokens)
+                if done % max(1, requests // 10) == 0:
+                    path.append(resident("VmRSS"))
+
+        write_rows(Path(folder), rows())
         decoding = resident()
-        writer.close()
         written = pq.ParquetFile(Path(folder) / "generations.parquet").metadata.num_rows
     return {
         "requests": requests,

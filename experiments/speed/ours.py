@@ -13,6 +13,7 @@ from experiments.speed.limit import Passes, recorded
 from experiments.speed.subject import Subject
 from experiments.speed.workload import Cell, Work
 from harness.engine import Request, decode
+from harness.faults import completed
 from harness.loaders import load_strategy
 from harness.models.huggingface import HuggingFaceModel
 from harness.prompts import Prompt
@@ -65,7 +66,7 @@ class Harness:
         ]
         model, max_rows = self.model, self.subject.setting.max_rows
         with Stopwatch(model.device) as watch:
-            found = {g.request: g for g in decode(model, requests, max_rows=max_rows)}
+            found = {g.request: g for g in completed(decode(model, requests, max_rows=max_rows))}
         column = VALUES.index("entropy")
         for i, cell in enumerate(cells):
             some = [found[r].values[:, column] for r in requests[i * len(known) : (i + 1) * len(known)]]

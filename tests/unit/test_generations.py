@@ -1,7 +1,8 @@
-"""The writer of generations: parts, merging, dying."""
+"""The writer of generations."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.generations import SCHEMA, GenerationWriter, read_generations, write_generations
+from harness import generations
+from harness.generations import SCHEMA, read_generations, write_generations, write_rows
 from harness.strategies.base import VALUES
 from tests import sweeps
 
@@ -28,13 +30,22 @@ def test_the_recorded_values_have_columns() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 5, 11])
-def test_parts_merge_into_one_file_in_order(tmp_path: Path, count: int) -> None:
-    given = records(count)
-    with GenerationWriter(tmp_path, chunk=4) as writer:
-        writer.append(given[:3])
-        writer.append(given[3:])
-        assert len(list(tmp_path.glob("*.part-*"))) == count // 4
+def test_rows_are_written_a_few_at_a_time_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(generations, "CHUNK", 4)
+    given, alive = records(count), [0]
+
+    def coming() -> Iterator[dict[str, object]]:
+        for row in given:
+            alive[0] += 1
+            yield row
+
+    write_rows(tmp_path, coming())
+    assert alive == [count]
     assert [path.name for path in tmp_path.iterdir()] == ["generations.parquet"]
+    file = pq.ParquetFile(tmp_path / "generations.parquet")
+    assert file.metadata.num_row_groups == -(-count // 4)
     read = read_generations(tmp_path)
     assert read["prompt"].tolist() == [row["prompt"] for row in given]
     for row, (_, back) in zip(given, read.iterrows(), strict=True):
@@ -42,35 +53,22 @@ def test_parts_merge_into_one_file_in_order(tmp_path: Path, count: int) -> None:
         np.testing.assert_array_equal(back["tokens"], np.asarray(row["tokens"]))
 
 
-def test_a_crash_keeps_what_was_decoded(tmp_path: Path) -> None:
-    def die() -> None:
-        with GenerationWriter(tmp_path, chunk=4) as writer:
-            writer.append(records(6))
-            raise RuntimeError
+def test_what_fails_in_the_middle_leaves_the_file_of_before(tmp_path: Path) -> None:
+    write_rows(tmp_path, records(3))
+
+    def die() -> Iterator[dict[str, object]]:
+        yield records(1)[0]
+        raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        die()
-    assert not (tmp_path / "generations.parquet").exists()
-    assert len(read_generations(tmp_path)) == 6
-
-
-def test_a_kill_loses_one_chunk_at_most(tmp_path: Path) -> None:
-    GenerationWriter(tmp_path, chunk=4).append(records(10))  # nobody closes it
-    assert len(read_generations(tmp_path)) == 8
-
-
-def test_a_new_run_does_not_merge_old_parts(tmp_path: Path) -> None:
-    GenerationWriter(tmp_path, chunk=2).append(records(4))
-    with GenerationWriter(tmp_path, chunk=2) as writer:
-        writer.append(records(1))
-    assert len(read_generations(tmp_path)) == 1
+        write_rows(tmp_path, die())
+    assert len(read_generations(tmp_path)) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["generations.parquet"]
 
 
 def test_a_failed_write_leaves_no_file(tmp_path: Path) -> None:
-    writer = GenerationWriter(tmp_path)
-    writer.append([records(1)[0] | {"tokens": ["not a number"]}])
     with pytest.raises(Exception, match="not a number"):
-        writer.close()
+        write_rows(tmp_path, [records(1)[0] | {"tokens": ["not a number"]}])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -80,7 +78,7 @@ def test_columns_are_checked(tmp_path: Path, change: dict[str, object]) -> None:
     if change == {"text": None}:
         del row["text"]
     with pytest.raises(KeyError, match=next(iter(change))):
-        GenerationWriter(tmp_path).append([row])
+        write_rows(tmp_path, [row])
 
 
 def test_no_generations_no_frame(tmp_path: Path) -> None:

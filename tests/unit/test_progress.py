@@ -127,7 +127,7 @@ def test_a_sample_stays_for_a_while(clock: Clock) -> None:
     with Progress("decoding m", 8, console) as bar:
         for seconds, text in ((0, "first"), (progress.SAMPLE - 1, "second"), (progress.SAMPLE, "third"), (99, "?")):
             clock(seconds)
-            bar.advance(label="top_p", text=text + " of the texts it is" * (text != "?"))
+            bar.advance(label="top_p", text=lambda: text + " of the texts it is" * (text != "?"))
             bar._bar.refresh()
     samples = [line for line in dict.fromkeys(lines(file)) if line.startswith("top_p")]
     assert samples == ["top_p  first of the texts it is", "top_p  third of the texts it is"]
@@ -136,7 +136,7 @@ def test_a_sample_stays_for_a_while(clock: Clock) -> None:
 def test_nothing_is_left_behind() -> None:
     console, file = terminal()
     with Progress("decoding m", 8, console) as bar:
-        bar.advance(label="top_p", text="Once upon a time there was a fox")
+        bar.advance(label="top_p", text=lambda: "Once upon a time there was a fox")
     assert file.getvalue().endswith("\x1b[2K")  # the line is erased
 
 
@@ -144,7 +144,7 @@ def test_nothing_is_left_behind() -> None:
 def test_a_sample_is_one_line_of_the_terminal(text: str) -> None:
     console, file = terminal(width=50)
     with Progress("m", 8, console) as bar:
-        bar.advance(label="top_p", text=text)
+        bar.advance(label="top_p", text=lambda: text)
     shown = [line for line in lines(file) if line.startswith("top_p  ")]
     assert {cell_len(line) <= 50 for line in shown} == {True}
     assert all(line.endswith("…") for line in shown)
@@ -153,7 +153,7 @@ def test_a_sample_is_one_line_of_the_terminal(text: str) -> None:
 def test_a_sample_cannot_drive_the_terminal() -> None:
     console, file = terminal()
     with Progress("m", 8, console) as bar:
-        bar.advance(label="[bold]x\x1b[2J", text="a\x1b]0;title\x07b\r\n\u202ec [red]d[/red] :fox: \x9b2J")
+        bar.advance(label="[bold]x\x1b[2J", text=lambda: "a\x1b]0;title\x07b\r\n\u202ec [red]d[/red] :fox: \x9b2J")
     (sample,) = {line for line in lines(file) if "title" in line}
     assert sample == "[bold]x⟨U+001B⟩[2J  a⟨U+001B⟩]0;title⟨U+0007⟩b↵⟨U+202E⟩c [red]d[/red] :fox: ⟨U+009B⟩2J"
     assert "\x07" not in file.getvalue()
@@ -169,7 +169,7 @@ def test_nobody_watches(monkeypatch: pytest.MonkeyPatch, reason: str) -> None:
     console, file = terminal(watched=reason != "a pipe")
     assert progress.quiet(console)
     with Progress("decoding m", 8, console) as bar:
-        bar.advance(rows=4, label="top_p", text="Once upon a time there was a fox")
+        bar.advance(rows=4, label="top_p", text=lambda: "Once upon a time there was a fox")
         bar.step(1.0, 9)
     assert file.getvalue().strip() == ""
 
