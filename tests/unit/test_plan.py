@@ -11,12 +11,14 @@ from harness.errors import InputError
 from harness.plan import GROUPS, labels, plan, reference_labels
 from harness.sweep import Job
 
-CONFIG: dict[str, Any] = {"seed": 0, "samples": 1, "max_new_tokens": 8, "name": None}
+NONE = dict.fromkeys(("name", "store", "resume", "objective"))
+LOCAL = {"factory": "harness.cluster.local.local"}
+CONFIG: dict[str, Any] = {"seed": 0, "samples": 1, "max_new_tokens": 8} | NONE
 
 
 def job(strategy: str, overrides: Sequence[str] = (), model: str = "pocket-m", **config: Any) -> Job:
     choices = {"strategy": strategy, "model": model, "prompts": "fables", "engine": "fast"}
-    groups: dict[str, Any] = {group: {} for group in GROUPS}
+    groups: dict[str, Any] = {group: {} for group in GROUPS} | {"cluster": LOCAL}
     return Job(groups | CONFIG | config, Path("r"), Path("r"), choices, tuple(overrides), new=False)
 
 
