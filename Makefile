@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format wheel clean
+.PHONY: help demo test lowest check docs format wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 16
@@ -23,6 +23,11 @@ demo: .venv/installed ## decode with beam search, then compare strategies; a min
 # One thread per worker: two workers of two threads each on two cores are slower than two workers of one.
 test: .venv/installed ## every test, in parallel
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+lowest: ## every test with the lowest versions that are allowed, in .venv-lowest
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install -q -c constraints-lowest.txt -e '.[dev,mauve]'
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest -n auto --dist worksteal
 
 check: .venv/installed ## lint, format and types
 	$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from harness.comparison import REFERENCE, Comparison
 from harness.engine import MaxRows, Request
 from harness.errors import InputError
 from harness.evidence import Evidence, against
+from harness.faults import completed
 from harness.featurizer import Featurizer
 from harness.gap import HumanGap
 from harness.knobs import PositiveCount, Seed, check
@@ -58,6 +59,7 @@ def decode(
     Raises:
         InputError: there are no prompts, strategies or seeds; one of them is none, or is there twice; a number is out
             of its range; a prompt leaves no room in the model's context.
+        DecodingFailed: a strategy raised (its error is the cause), or the model's logits are no numbers.
     """
     samples = check(decode, "samples", samples, f"samples={samples!r}")
     max_new_tokens = check(decode, "max_new_tokens", max_new_tokens, f"max_new_tokens={max_new_tokens!r}")
@@ -71,7 +73,8 @@ def decode(
         for i in range(samples if s.stochastic else 1)
     }
     place = {request: i for i, request in enumerate(labels)}
-    found = sorted(engine.decode(model, list(labels), max_rows=max_rows), key=lambda g: place[g.request])
+    decoded = completed(engine.decode(model, list(labels), max_rows=max_rows))
+    found = sorted(decoded, key=lambda g: place[g.request])
     about = {"model": named(model), "max_new_tokens": max_new_tokens}
     return pd.DataFrame([row(g, labels[g.request], model) | about for g in found])
 

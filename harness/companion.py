@@ -51,6 +51,11 @@ class Company:
         cache.select(rows)
         return Company(companion.model, cache, output.logits[rows])
 
+    @property
+    def peak(self) -> Tensor:
+        """[rows, ...] the largest logit of each of a row's distributions."""
+        return self.logits.amax(-1)
+
     def follow(self, parents: Tensor) -> None:
         """Row i becomes old row parents[i]."""
         self.cache.select(parents)

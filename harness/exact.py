@@ -18,11 +18,13 @@ import torch
 from torch import Tensor
 
 from harness.engine import Engine, Watch, decode
-from harness.errors import InputError
+from harness.errors import InputError, StrategyFailed
+from harness.faults import given_up, untouched
 from harness.knobs import PositiveCount, checked
 from harness.models.base import Cache, LanguageModel, Output
 from harness.packing import Queue
 from harness.requests import Generation, Request, check_room
+from harness.strategies.base import Strategy
 
 BUCKET = 32
 """Prompts are padded to a multiple of so many tokens, the least that leaves long and short ones apart."""
@@ -61,9 +63,17 @@ def decode_exactly(
     tiles = cast(LanguageModel, Tiles(model, max_rows))
     buckets = [list(same) for _, same in groupby(sorted(requests, key=_bucket), key=_bucket)]
     later = sum(Queue(bucket).steps(max_rows, model.context) for bucket in buckets)
+    failed: dict[Strategy[Any], StrategyFailed] = {}
     for bucket in buckets:
         later -= Queue(bucket).steps(max_rows, model.context)
-        yield from decode(tiles, bucket, max_rows=max_rows, refill=False, watch=watch and partial(_told, watch, later))
+        for r in (r for r in bucket if r.strategy in failed):
+            yield untouched(r, given_up(model.name, failed[r.strategy], r))
+        left = [r for r in bucket if r.strategy not in failed]
+        told = watch and partial(_told, watch, later)
+        for generation in decode(tiles, left, max_rows=max_rows, refill=False, watch=told):
+            if isinstance(generation.failure, StrategyFailed):
+                failed.setdefault(generation.request.strategy, generation.failure)
+            yield generation
 
 
 def _told(watch: Watch, later: int, done: float, left: int) -> None:

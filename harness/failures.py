@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,14 @@ def write_failures(folder: Path, failed: Sequence[Generation]) -> None:
 
 def _entry(generation: Generation) -> dict[str, Any]:
     request, failure = generation.request, generation.failure
-    cause = failure.__cause__ if failure is not None else None
+    notes = getattr(failure, "__notes__", None)  # the traceback of what a strategy raised (`harness.faults`)
     return {
         "prompt_id": request.prompt.id,
         "seed": request.seed,
         "sample": request.sample,
         "step": len(generation.tokens),
         "error": str(failure),
-        "traceback": "".join(traceback.format_exception(cause)) if cause is not None else None,
+        "traceback": "\n".join(notes) if notes else None,
     }
 
 

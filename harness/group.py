@@ -12,11 +12,12 @@ from torch import Tensor
 
 from harness.companion import Company
 from harness.draws import uniforms
-from harness.errors import InputError
+from harness.errors import DecodingFailed
 from harness.models.base import LanguageModel
 from harness.nodes import Nodes
 from harness.requests import Finish, Generation, Request
 from harness.strategies.base import VALUES, Prefill, Strategy, View
+from harness.strategies.returned import check_finished, check_state, check_step
 from harness.values import token_values
 
 
@@ -58,12 +59,14 @@ class Group:
             company = Company.start(
                 replace(companion, model=alike(companion.model)), [r.tokens for r in requests], strategy.width
             )
+        state = strategy.start(Prefill(history[prompt], None if hidden is None else hidden[prompt]))
+        check_state(state, len(requests))
         draws = [uniforms(r.seed, r.prompt.id, r.sample, steps, w) for r in requests for w in range(strategy.width)]
         return Group(
             strategy,
             requests,
             torch.tensor(limits, device=model.device),
-            strategy.start(Prefill(history[prompt], None if hidden is None else hidden[prompt])),
+            state,
             history[node],
             torch.empty(len(node), 0, len(VALUES), device=model.device),
             torch.from_numpy(np.stack(draws)).to(model.device),
@@ -81,8 +84,16 @@ class Group:
         """How many more steps it takes at most."""
         return self.draws.shape[1] - self.step
 
+    def listen(self) -> Tensor | None:
+        """Let the companion read each row's last token: [rows, ...] the largest of its logits; None: there is none."""
+        if self.company is None:
+            return None
+        if self.step:
+            self.company.read(self.history[:, -1])
+        return self.company.peak
+
     def advance(self, nodes: Nodes, hidden: Tensor | None, eos: frozenset[int]) -> Tensor:
-        """Let the strategy choose, and move the rows accordingly.
+        """Let the strategy choose, and move the rows accordingly; its companion has to know them (`listen`).
 
         Args:
             nodes: logits of all nodes.
@@ -91,15 +102,15 @@ class Group:
 
         Returns:
             [requests] bool: which are over.
+
+        Raises:
+            Exception: what the strategy raises; the rows are as they were.
+            ValueError: the strategy returned what is no step; the same.
         """
-        if self.company is not None and self.step:
-            self.company.read(self.history[:, -1])
-        view = self.view(nodes, hidden, eos)
-        try:
-            move, self.state = self.strategy.step(view, self.state)
-        except InputError as error:
-            who = f"{len(self.requests)} requests, the first of {self.requests[0].prompt.text[:40]!r}"
-            raise InputError(f"{type(self.strategy).__name__} at step {self.step} of {who}: {error}") from error
+        move, state = self.strategy.step(self.view(nodes, hidden, eos), self.state)
+        check_step(move, len(self.requests), self.strategy.width, nodes.vocab, self.node.device)
+        check_state(state, len(self.requests))
+        self.state = state
         if move.parents is not None:
             self.node, self.history = self.node[move.parents], self.history[move.parents]
             self.values = self.values[move.parents]
@@ -144,18 +155,41 @@ class Group:
         for i in (i for i, e in enumerate(over) if e):
             request, rows = self.requests[i], slice(i * width, (i + 1) * width)
             end = self.strategy.finish(self.history[rows, -self.step :], self.values[rows], self.state, i)
+            check_finished(end, model.vocab)
             tokens = tuple(end.tokens.tolist())
+            score = None if end.score is None else float(end.score)
             finish: Finish = "length"
             if tokens and tokens[-1] in model.eos:
                 finish = "eos"
             elif request.limit(model.context) < request.max_new_tokens:
                 finish = "context"
-            ended.append(Generation(request, tokens, end.values.cpu().numpy(), finish, end.score))
+            ended.append(Generation(request, tokens, end.values.cpu().numpy(), finish, score))
         self.keep([i for i, e in enumerate(over) if not e])
         return ended
 
-    def keep(self, requests: Sequence[int]) -> None:
-        """Drop all other requests."""
+    def stop(self, requests: Sequence[int], failures: Sequence[DecodingFailed]) -> list[Generation]:
+        """What some requests, which have failed, have so far: the final tokens of their first rows. They stay in it."""
+        first = self.history.shape[1] - self.step
+        final = max(0, self.step - self.strategy.lag)
+        rows = [i * self.strategy.width for i in requests]
+        tokens = self.history[rows, first : first + final].tolist()
+        values = self.values[rows, :final].cpu().numpy()
+        return [
+            Generation(self.requests[i], tuple(t), v, "failed", None, failure)
+            for i, t, v, failure in zip(requests, tokens, values, failures, strict=True)
+        ]
+
+    def clear(self) -> None:
+        """Drop all requests, whatever the strategy has made of its state."""
+        self.requests, self.node, self.company = [], self.node[:0], None
+
+    def keep(self, requests: Sequence[int], *, heard: bool = False) -> None:
+        """Drop all other requests.
+
+        Args:
+            requests: that stay.
+            heard: whether the companion's logits are to be used still, as it has read each row's last token.
+        """
         width = self.strategy.width
         left = torch.tensor(requests, dtype=torch.long, device=self.node.device)
         rows_left = (left[:, None] * width + torch.arange(width, device=left.device)).flatten()
@@ -164,6 +198,8 @@ class Group:
         self.draws, self.node = self.draws[rows_left], self.node[rows_left]
         if self.company is not None and len(rows_left):
             self.company.follow(rows_left)
+            if heard:
+                self.company.logits = self.company.logits[rows_left]
         self.requests = [self.requests[i] for i in requests]
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from harness.cluster.base import Recipe
 from harness.knobs import import_path
 from harness.models.base import LanguageModel
-from harness.requests import Request
+from harness.requests import Request, companion_of
 from harness.sources import digest, owner
 from harness.strategies.base import Strategy
 
@@ -80,7 +80,7 @@ def facts(
     recipe: Recipe, node: Mapping[str, Any], strategy: Strategy[Any], model: LanguageModel, about: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What the keys of all requests of a strategy have in common, ready for JSON; the arguments are those of `keys`."""
-    beside = strategy.tokenized(model).companion(model)
+    beside = companion_of(strategy, model)
     texts = list(_texts(node))
     paths = [str(recipe.model["factory"]), str(recipe.engine["factory"]), *filter(_DOTTED.fullmatch, texts)]
     ours = {name for path in paths if (name := owner(path))} | {type(strategy).__module__}

@@ -22,6 +22,7 @@ from harness.plan import Plan
 from harness.progress import Progress
 from harness.provenance import provenance
 from harness.records import ScoreRecord
+from harness.requests import companion_of
 from harness.results import References, items_frame, write_items, write_provenance, write_scores
 from harness.scorer import Scorer
 from harness.stopping import Signals
@@ -141,7 +142,7 @@ def _about(world: World, p: Plan) -> Mapping[str, Any]:
 
 def _companion(strategy: Strategy[Any], model: LanguageModel) -> tuple[str, str] | None:
     """The name and the fingerprint of another model that a strategy reads with; None if there is none."""
-    beside = strategy.tokenized(model).companion(model)
+    beside = companion_of(strategy, model)
     if beside is None or beside.model.fingerprint == model.fingerprint:
         return None
     return beside.model.name, beside.model.fingerprint

@@ -22,6 +22,9 @@ and 256 rows, so there is little left to gain. The bound for CUDA is a guess; no
 SHARE = 0.5
 """Of the free memory: a cache that grows needs room to be copied, layer by layer, and others use the machine too."""
 
+sharers = 1
+"""How many processes decode in the same memory; each takes its part of what is free (`harness.cluster.worker`)."""
+
 CGROUP = Path("/sys/fs/cgroup")
 
 SLACK = 32
@@ -40,7 +43,7 @@ def rows_that_fit(model: LanguageModel, columns: int, companions: Iterable[Langu
         companions: that read rows of some strategies too; counted as if it were all rows.
     """
     row = sum((columns + SLACK) * each.token_bytes + each.vocab * LOGITS for each in (model, *companions))
-    return max(1, min(MOST.get(model.device.type, MOST["cuda"]), int(SHARE * free(model.device)) // row))
+    return max(1, min(MOST.get(model.device.type, MOST["cuda"]), int(SHARE * free(model.device)) // sharers // row))
 
 
 def free(device: torch.device) -> int:

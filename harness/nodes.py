@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,7 +51,7 @@ class Nodes:
     """The logits of the nodes that one step looks at.
 
     Args:
-        logits: [nodes, vocab]; -inf where a token is impossible. Every node has at least one that is not.
+        logits: [nodes, vocab]; -inf where a token is impossible. A node where every token is, is `broken`.
     """
 
     def __init__(self, logits: Tensor) -> None:
@@ -68,6 +69,32 @@ class Nodes:
     def peak(self) -> Tensor:
         """[nodes] the largest logit."""
         return self.logits.amax(-1)
+
+    @cached_property
+    def broken(self) -> Tensor | None:
+        """[nodes] bool: which have no distribution, as a logit is NaN or +inf, or all are -inf; None: no node.
+
+        The largest logit tells (it is NaN where any is), and is needed anyway: so it costs 8 µs, where a step of
+        pocket-s with 64 rows takes 20 ms. The host waits for the device.
+        """
+        if math.isfinite(float(self.peak.sum())):
+            return None
+        whole = self.peak.isfinite()
+        return None if whole.all() else ~whole
+
+    @property
+    def mended(self) -> Nodes:
+        """The same nodes, those that are broken with equal logits: so that nothing stumbles over what nobody reads.
+
+        Nodes that are whole are not kept as their own attribute: such a circle stays until Python looks for circles,
+        which it does the less often the more requests there are, and the logits of tens of steps with it.
+        """
+        return self if self.broken is None else self._mended
+
+    @cached_property
+    def _mended(self) -> Nodes:
+        assert self.broken is not None
+        return Nodes(self.logits.masked_fill(self.broken[:, None], 0.0))
 
     def argmax(self, node: Tensor) -> Tensor:
         """[rows] nodes -> the likeliest token of each; among equally likely ones the smallest id."""

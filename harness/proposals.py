@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from harness.faults import lack_of_memory
 from harness.group import Group
 from harness.models.base import Reader, RewindableCache
 from harness.nodes import Nodes
 from harness.strategies.base import VALUES
+from harness.strategies.returned import check_step
 
 FORBIDDEN = -1e4
 """The logit of a token that the draft does not have. Finite, as a transform may forbid all the others."""
@@ -134,13 +136,24 @@ class Draft:
                 logits = self.model.read(self._known(known[:, 1:]), cache)[:, -1]
             else:
                 logits = self.model.extend(self._known(proposed[:, place - 1]), cache).logits
-            nodes = Nodes(self._fitted(logits))
-            copies = [c for c in copies if c.left]
+            nodes = Nodes(self._fitted(logits)).mended  # a bad guess costs time alone
+            copies = [c for c in copies if c.left and self._guess(c, nodes)]
             for copy in copies:
-                move, copy.state = copy.strategy.step(copy.view(nodes, None, self.eos), copy.state)
-                copy.append(move.tokens, copy.values.new_full((copy.rows, len(VALUES)), torch.nan))
-                proposed[copy.node, place] = move.tokens
+                proposed[copy.node, place] = copy.history[:, -1]
         return proposed
+
+    def _guess(self, group: Group, nodes: Nodes) -> bool:
+        """One more token of each of a group's rows; False if the strategy raises, as it may over the model's logits."""
+        try:
+            move, state = group.strategy.step(group.view(nodes, None, self.eos), group.state)
+            check_step(move, len(group.requests), 1, nodes.vocab, nodes.logits.device)
+        except Exception as error:
+            if memory := lack_of_memory(error):
+                raise memory from None
+            return False
+        group.state = state
+        group.append(move.tokens, group.values.new_full((group.rows, len(VALUES)), torch.nan))
+        return True
 
     def _known(self, tokens: Tensor) -> Tensor:
         """Tokens that the draft can read: no tokenizer makes the others, but a model may choose them."""

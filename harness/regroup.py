@@ -34,7 +34,12 @@ def together(groups: Iterable[Group]) -> list[Group]:
 
 def _alike(one: Group, other: Group) -> bool:
     """Whether two groups can be one. Parts of one group have histories and draws of equal width."""
-    return one.strategy is other.strategy and one.step == other.step and _shape(one.state) == _shape(other.state)
+    if one.strategy is not other.strategy or one.step != other.step:
+        return False
+    try:
+        return bool(_shape(one.state) == _shape(other.state))
+    except Exception:  # of something in a state that is neither a tensor nor can be compared
+        return False
 
 
 def _joined(groups: Sequence[Group]) -> Group:

@@ -29,7 +29,7 @@ from harness.generations import SCHEMA, read_generations, write_generations
 from harness.metrics.base import Score
 from harness.reading import BROKEN, check_config, check_provenance, expect, load, read_about, said
 from harness.records import ScoreRecord, from_json, to_json
-from harness.references import References, read_references, write_references
+from harness.reference_files import References, read_references, write_references
 
 __all__ = [
     "SCHEMA",

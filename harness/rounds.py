@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from harness.engine import Batch
+from harness.batch import Batch
 from harness.group import Group
 from harness.models.base import Reader, RewindableCache
 from harness.nodes import Nodes
@@ -95,9 +96,16 @@ class SpeculativeBatch(Batch):
             proposed = proposed[:, : int((proposed >= 0).sum(1).max())]
         logits = self.model.read(torch.cat([texts[:, 1:], proposed.clamp(min=0)], 1), cache)
         self._counts.passes += 1
+        nodes = Nodes(logits.flatten(0, 1))
+        if proposed.shape[1] and nodes.broken is not None:
+            # A guess after which the model says NaN spoils what is read before it in the same pass.
+            cache.rewind(texts[:, 0] - 1)
+            proposed = proposed[:, :0]
+            nodes = Nodes(self.model.read(texts[:, 1:], cache)[:, 0])
+            self._counts.passes += 1
         self._counts.turns += len(texts)
         self._counts.proposed += int((proposed >= 0).sum())
-        self._settle(Nodes(logits.flatten(0, 1)), pad(proposed, (0, 1), value=-1).flatten(), proposed.shape[1] + 1)
+        self._settle(nodes, pad(proposed, (0, 1), value=-1).flatten(), proposed.shape[1] + 1)
         if not self.groups:
             return
         if self.rows < len(texts):
@@ -126,7 +134,11 @@ class SpeculativeBatch(Batch):
             self._advance(now, nodes, None)
             for g in (g for g in now if g.requests):
                 right = proposed[g.node] == g.history[:, -1]
-                on, off = split(g, right.tolist())
+                parts = self._guarded(g, partial(split, g, right.tolist()))
+                if parts is None:
+                    continue
+                on, off = parts
+                self.groups = [*(other for other in self.groups if other is not g), on, off]
                 on.node = on.node + 1
                 waiting.append(on)
                 settled.append(off)

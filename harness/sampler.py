@@ -171,7 +171,8 @@ def draw(
     Raises:
         InputError: the logits of a row are no numbers, or a transform has forbidden every token.
     """
-    check_possible(nodes.peak)
+    if nodes.broken is not None:
+        check_possible(nodes.peak)
     found = Drawn(torch.empty_like(node), torch.empty_like(uniform), torch.empty_like(node), torch.empty_like(uniform))
     waiting = torch.arange(len(node), device=node.device)
     for k in ladder(nodes, first):

@@ -16,7 +16,7 @@ from typing import Any, cast
 from harness.companion import Companion
 from harness.engine import MaxRows, Watch, decode, run
 from harness.errors import InputError
-from harness.knobs import PositiveCount, checked
+from harness.knobs import PositiveCount, checked, neutral
 from harness.memory import rows_that_fit
 from harness.models.base import LanguageModel, Reader
 from harness.models.beside import beside, check_beside
@@ -90,6 +90,7 @@ class Speculative:
         return {"speculation": names | self.counts.told()}
 
 
+@neutral("max_rows")
 @checked
 def speculative(
     draft: str | None = None,
@@ -173,4 +174,11 @@ def _told(watch: Watch, later: int, done: float, left: int) -> None:
 def speculable(strategy: Strategy[Any], model: LanguageModel) -> bool:
     """Whether a strategy's tokens can be guessed: one row, final at once, chosen by the model's logits alone."""
     alone = strategy.width == 1 and strategy.lag == 0 and not strategy.needs_hidden
-    return alone and strategy.tokenized(model).companion(model) is None
+    if not alone:
+        return False
+    try:
+        return strategy.tokenized(model).companion(model) is None
+    except InputError:
+        raise
+    except Exception:  # the ordinary engine says it, of this strategy's requests alone
+        return False

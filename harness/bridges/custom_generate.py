@@ -13,6 +13,7 @@ from torch import Tensor
 
 from harness.engine import Request, decode
 from harness.errors import InputError
+from harness.faults import completed
 from harness.knobs import Seed, check
 from harness.models.huggingface import HuggingFaceModel
 from harness.prompts import Prompt
@@ -37,6 +38,8 @@ def custom_generate(strategy: Strategy[Any], *, tokenizer: Any = None, seed: See
     Raises:
         InputError: `strategy` is none. When it decodes: a prompt leaves no room, or the strategy reads texts and there
             is no tokenizer.
+        DecodingFailed: when it decodes: the strategy raised (also for want of a tokenizer, where it reads what it has
+            written), or the model's logits are no numbers.
     """
     if not isinstance(strategy, Strategy):
         raise InputError(f"strategy={strategy!r:.60}: must be a strategy, as load_strategy('top_p') gives one")
@@ -57,7 +60,7 @@ def custom_generate(strategy: Strategy[Any], *, tokenizer: Any = None, seed: See
             digest = blake2s(repr(tokens).encode(), digest_size=8).hexdigest()
             requests.append(Request(Prompt(digest, "", None), tokens, strategy, new, seed, before[tokens]))
             before[tokens] += 1
-        found = {g.request: g.tokens for g in decode(ours, requests)}
+        found = {g.request: g.tokens for g in completed(decode(ours, requests))}
         longest = max(map(len, found.values()), default=0)
         pad = generation_config.pad_token_id if generation_config.pad_token_id is not None else min(ours.eos, default=0)
         texts = [[*found[r], *[pad] * (longest - len(found[r]))] for r in requests]

@@ -159,7 +159,7 @@ def _made(about: Mapping[str, Any]) -> str:
     packages = ", ".join(f"{name} {version}" for name, version in (about.get("packages") or {}).items())
     facts = [
         f"harness {about.get('harness')}"
-        + (f" at {git['commit'][:12]}{' (changed)' if git['dirty'] else ''}" if git else ""),
+        + (f" at {git['commit'][:12]}{' (changed)' if git.get('dirty') else ''}" if git else ""),
         f"Python {about.get('python')}",
         packages,
         f"{about.get('platform')}",

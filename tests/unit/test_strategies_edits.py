@@ -151,8 +151,8 @@ def test_what_is_off_is_absent() -> None:
 
 def test_greedy_says_when_nothing_is_left() -> None:
     model = table_model(4)
-    with pytest.raises(InputError, match="forbade all tokens"):
-        texts(model, greedy(banned=(0, 1, 2, 3)), [(1,)])
+    (failed,) = decode(model, [Request(Prompt("p", ""), (1,), greedy(banned=(0, 1, 2, 3)), 4)])
+    assert "forbade all tokens" in str(failed.failure)  # its own requests end, and not the run
 
 
 @pytest.mark.parametrize("strategy", [greedy(banned=(9,)), beam(banned=(9,)), sample(logit_bias=((9, 1.0),))])

@@ -5,7 +5,7 @@ import pandas as pd
 
 import harness
 from harness.generations import SCHEMA
-from harness.references import REFERENCE_SCHEMA
+from harness.reference_files import REFERENCE_SCHEMA
 from harness.strategies.base import VALUES
 from harness.texts import corpus
 

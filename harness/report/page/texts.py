@@ -84,7 +84,7 @@ def entries(sweep: Sweep) -> list[Entry]:
 def _text(source: int, row: dict[Any, Any], rule: Rule) -> Text:
     tokens = np.asarray(row["tokens"])
     ends = np.asarray(row.get("ends", ()), dtype=np.int64)  # runs of older versions have none
-    if len(ends) != len(tokens) or (len(ends) and ends[-1] != len(row["text"])):
+    if len(ends) != len(tokens) or (len(ends) and ends[-1] != len(row["text"])) or (np.diff(ends) < 0).any():
         ends = ends[:0]
     finish = str(row.get("finish", ""))
     written = tokens[:-1] if finish == "eos" else tokens
