@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.atomic import write_json
 from harness.errors import InputError
 from harness.reading import expect, load
-from harness.requests import Generation
+
+if TYPE_CHECKING:  # a report loads no model code
+    from harness.requests import Generation
 
 FILE = "failures.json"
 

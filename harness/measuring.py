@@ -91,7 +91,7 @@ def _scorer() -> Scorer:
 
 
 def measure_jobs(
-    world: World, plans: Sequence[Plan], models: Sequence[str], cluster: Cluster, progress: Progress, signals: Signals
+    world: World, plans: Sequence[Plan], cluster: Cluster, progress: Progress, signals: Signals
 ) -> References:
     """Measure jobs that share references, from their generations.parquet, and complete their folders.
 
@@ -100,7 +100,6 @@ def measure_jobs(
     Args:
         world: of the jobs.
         plans: the jobs.
-        models: the yaml names of all models of the sweep.
         cluster: whose processes measure.
         progress: told of each job.
         signals: looked at now and then.
@@ -110,7 +109,7 @@ def measure_jobs(
     """
     first = plans[0]
     human = reference_frame(world.model, first.prompts, first.max_new_tokens)
-    measures = Measures(first.job.config["metrics"], human, first.max_new_tokens, tuple(models))
+    measures = Measures(first.job.config["metrics"], human, first.max_new_tokens, world.models)
     frames = {p.label: read_generations(p.job.folder) for p in plans}
     for p in plans:
         write_provenance(p.job.folder, _about(world, p))

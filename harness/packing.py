@@ -10,6 +10,9 @@ from typing import Any
 from harness.requests import Request
 from harness.strategies.base import Strategy
 
+MANY = 1024
+"""Requests, from which on their steps are not counted at every refill."""
+
 
 class Queue:
     """Requests that wait, in the order in which they go together best.
@@ -57,15 +60,14 @@ class Queue:
     def steps(self, rows: int, context: int | None) -> int:
         """How many steps these requests take at most, once nothing else runs: those of the longest of each batch.
 
-        Counting takes a microsecond per request, so it is done again only when an eighth has been taken; in between it
-        stays at what it was, which is still enough.
+        Counting takes a microsecond per request, so of many it is done again only when an eighth has been taken.
 
         Args:
             rows: that are decoded at once.
             context: of the model.
         """
-        count, steps = self._steps.get((rows, context), (0, 0))
-        if count * 7 >= self._count * 8 or not count:
+        count, steps = self._steps.get((rows, context), (-1, 0))
+        if count != self._count and (count < 0 or self._count < MANY or self._count * 8 <= count * 7):
             rest, steps = Queue(()), 0
             rest._prompts, rest._count = deque(map(list, self._prompts)), self._count
             while rest:

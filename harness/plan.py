@@ -85,6 +85,7 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     for job in jobs:
         _check_choices(job)
     prompts = {key: build(node, "prompts") for key, node in _distinct(jobs, "prompts").items()}
+    from harness.featurizer import choose as choose_featurizer
     from harness.models.loading import preflight
     from harness.scorer import check_scorers
 
@@ -104,6 +105,8 @@ def plan(jobs: Sequence[Job]) -> list[Plan]:
     )
     if len(wanted) > 1:
         raise InputError(f"metrics.mauve.featurizer: one for all jobs of a sweep, not {', '.join(sorted(wanted))}")
+    if wanted and wanted[0] != "auto":  # "auto" is settled when there is something to read
+        choose_featurizer(wanted[0], ())
     strategies = {key: build(node, "strategy") for key, node in _distinct(jobs, "strategy").items()}
     for strategy in strategies.values():
         strategy.preflight()

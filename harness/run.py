@@ -51,7 +51,7 @@ def execute(plans: Sequence[Plan]) -> None:
     with signals() as caught, locked(folder), cluster:
         # Models are loaded one after another, the first last: a prompt too long for any is better known now.
         for members in reversed(worlds.values()):
-            first = open_world(members, cluster)
+            first = open_world(members, cluster, models)
         write_sweep(
             folder,
             name=config["name"] or folder.name,
@@ -64,8 +64,8 @@ def execute(plans: Sequence[Plan]) -> None:
                 forget(folder, plans)
             with journal_of(folder, config["store"]) as journal:
                 for number, members in enumerate(worlds.values()):
-                    world = first if number == 0 else open_world(members, cluster)
-                    references += _run(world, journal, cluster, caught, models)
+                    world = first if number == 0 else open_world(members, cluster, models)
+                    references += _run(world, journal, cluster, caught)
                     write_references(folder, references)
             failed = _failed(plans)
             if not alone and any((p.job.folder / "scores.json").exists() for p in plans):
@@ -85,11 +85,8 @@ def execute(plans: Sequence[Plan]) -> None:
         raise DecodingFailed("\n".join([*(f"{label}: {what}" for label, what in failed.items()), *again]))
 
 
-def _run(world: World, journal: Journal, cluster: Cluster, caught: Signals, models: Sequence[str]) -> list[References]:
-    """Decode and measure the jobs of one world that are not complete yet; the references of all of them.
-
-    `models` are the yaml names of those of the sweep.
-    """
+def _run(world: World, journal: Journal, cluster: Cluster, caught: Signals) -> list[References]:
+    """Decode and measure the jobs of one world that are not complete yet; the references of all of them."""
     plans = [p for p in world.plans if not complete(p.job.folder, world.measuring(p))]
     check_disk(places(world.plans[0].job), *world.size(plans))
     for p in plans:
@@ -107,7 +104,7 @@ def _run(world: World, journal: Journal, cluster: Cluster, caught: Signals, mode
                 found.append(known[label])
             else:
                 every = same or [p for p in world.plans if p.reference == label]
-                found.append(measure_jobs(world, every, models, cluster, progress, caught))
+                found.append(measure_jobs(world, every, cluster, progress, caught))
     return found
 
 

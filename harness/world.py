@@ -27,6 +27,7 @@ class World:
     about: dict[str, Any]  # the traits of the models that decode
     requests: dict[str, list[Request]]  # of each job, by its label, in the order of its prompts and samples
     keys: dict[Request, bytes]
+    models: tuple[str, ...]  # the yaml names of all models of the sweep, on which a featurizer may depend
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def size(self, plans: Sequence[Plan]) -> tuple[int, int]:
@@ -43,13 +44,12 @@ class World:
         config = p.job.config
         code = [str(node["factory"]) for node in config["metrics"].values()]
         modules = {name for path in code if (name := owner(path))} | {"harness.measuring"}
-        models = sorted(each.job.choices["model"] for each in self.plans)  # on which a featurizer depends
         human = [each.reference for each in p.prompts]
-        facts = [self.decoding(p), p.label, p.reference, config["metrics"], models, human, digest(modules)]
+        facts = [self.decoding(p), p.label, p.reference, config["metrics"], sorted(self.models), human, digest(modules)]
         return blake2s(key_of(facts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def open_world(plans: Sequence[Plan], cluster: Cluster) -> World:
+def open_world(plans: Sequence[Plan], cluster: Cluster, models: Sequence[str]) -> World:
     """Load the model and make the requests of the jobs of one world.
 
     Raises:
@@ -73,4 +73,4 @@ def open_world(plans: Sequence[Plan], cluster: Cluster) -> World:
     found: dict[Request, bytes] = {}
     for p in plans:
         found |= keys(recipe, p.job.config["strategy"], model, about, requests[p.label])
-    return World(list(plans), model, recipe, about, requests, found)
+    return World(list(plans), model, recipe, about, requests, found, tuple(models))

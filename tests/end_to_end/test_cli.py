@@ -246,7 +246,7 @@ def mistakes(tmp_path: Path) -> dict[str, str]:
 def test_a_mistake_is_one_message_before_anything_slow(
     arguments: list[str], says: list[str], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a model was loaded")
 
     monkeypatch.setattr("harness.models.checkpoint.from_directory", refuse)

@@ -74,7 +74,7 @@ def known(size: str) -> LanguageModel:
 def world(folder: Path, *overrides: str) -> World:
     config = composed(*overrides)
     job = Job(config, folder, folder, {"model": "m", "strategy": "s", "prompts": "p", "engine": "e"}, (), new=False)
-    return open_world(plan([job]), Local())
+    return open_world(plan([job]), Local(), ["m"])
 
 
 def keys(folder: Path, *overrides: str) -> dict[tuple[str, int], bytes]:

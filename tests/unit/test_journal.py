@@ -86,6 +86,23 @@ def test_what_waits_can_be_read() -> None:
         assert book.get([key(1), key(2)])[key(1)].tokens == (7,)
 
 
+def test_keys_are_looked_up_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "PART", 2)
+    store, sizes = Memory(), list[int]()
+
+    def get(keys: Collection[bytes]) -> dict[bytes, Stored]:
+        sizes.append(len(keys))
+        return Memory.get(store, keys)
+
+    monkeypatch.setattr(store, "get", get)
+    with Journal(store, Clock()) as book:
+        book.add(key(1), stored())
+        book.add(key(4), stored())
+        assert book.there([key(i) for i in range(5)]) == {key(1), key(4)}
+        assert book.there([]) == set()
+    assert sizes == [2, 2, 1]
+
+
 def test_an_error_keeps_what_was_there_before_it() -> None:
     store = Memory()
     with pytest.raises(RuntimeError), Journal(store, Clock()) as book:

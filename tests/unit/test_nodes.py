@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from hypothesis import given
@@ -103,3 +106,16 @@ def test_entropy_has_the_same_bits_however_many_rows_and_threads() -> None:
     finally:
         torch.set_num_threads(threads)
     assert all(torch.equal(found[0], other) for other in found[1:])
+
+
+def test_logits_are_freed_with_the_step_and_not_when_python_looks_for_circles() -> None:
+    nodes = Nodes(logits())
+    assert nodes.mended is nodes
+    assert len(nodes.prefix.values) == len(nodes.gap) == 20
+    seen = weakref.ref(nodes)
+    gc.disable()
+    try:
+        del nodes
+        assert seen() is None
+    finally:
+        gc.enable()

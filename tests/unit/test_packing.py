@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness import packing
 from harness.packing import Queue
 from harness.prompts import Prompt
 from harness.requests import Request
@@ -57,3 +59,17 @@ def test_the_longest_prompts_come_first_and_prompts_stay_whole() -> None:
     assert [r.strategy for r in queue.take(4, alone=False)] == STRATEGIES[:2]  # not even one fits as a whole
     assert queue.take(2, alone=False) == []
     assert [r.strategy for r in queue.take(2, alone=True)] == STRATEGIES[2:]
+
+
+@pytest.mark.parametrize("taken", [1, 7, 40])
+def test_steps_of_many_requests_are_at_most_an_eighth_behind(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "MANY", 100)
+    queue = Queue(request(1 + seed % 50, 0, seed) for seed in range(2000))
+    while queue:
+        said, left = queue.steps(20, None), [r for prompt in queue._prompts for r in prompt]
+        exact = Queue(left).steps(20, None)
+        assert len(queue) == len(left)
+        assert exact == 5 * -(-len(left) // 20)
+        assert exact <= said <= (exact if len(left) < 100 else 8 / 7 * exact + 5)
+        queue.take(taken, alone=False)
+    assert queue.steps(20, None) == 0
