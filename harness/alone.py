@@ -142,8 +142,12 @@ def _lend_references(folder: Path, sweep_folder: Path) -> None:
     from harness.reading import load
     from harness.results import read_references, write_references
 
-    label = load(folder / "job.json").get("reference")
-    if found := [replace(each, label="reference") for each in read_references(sweep_folder) if each.label == label]:
+    try:
+        label = load(folder / "job.json").get("reference")
+        found = [replace(each, label="reference") for each in read_references(sweep_folder) if each.label == label]
+    except (InputError, AttributeError):  # broken: the job measures them anew
+        return
+    if found:
         write_references(folder, found)
 
 

@@ -121,8 +121,10 @@ def _rename(folder: Path, label: str, reference: str) -> None:
 
     job = load(folder / "job.json")
     if (job["label"], job["reference"]) != (label, reference):
-        write_json(folder / "job.json", job | {"label": label, "reference": reference})
         relabel(folder, label)
+        write_json(
+            folder / "job.json", job | {"label": label, "reference": reference}
+        )  # last: it says that all is done
 
 
 def _show(sweep: Sweep, table: Table, report: Path) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from harness.cluster.base import Cluster
@@ -11,9 +12,10 @@ from harness.errors import InputError
 from harness.failures import write_failures
 from harness.generations import write_rows
 from harness.journal import PART, Journal
-from harness.plan import Plan
+from harness.plan import Plan, places
 from harness.progress import Progress, say
 from harness.requests import Generation, Request
+from harness.room import check_disk
 from harness.stopping import Signals
 from harness.store import Stored
 from harness.texts import row
@@ -42,6 +44,7 @@ def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Clust
     there = journal.there(list(owners))
     if journal.store.broken:
         say(f"{journal.store.broken} entries of {journal.name} were broken: they are decoded again")
+    _check_room(world, plans, owners, there)
     if there:
         say(f"{len(there)} of {len(owners)} generations are there already")
     label = {r: p.label for p in plans for r in world.requests[p.label]}
@@ -77,12 +80,23 @@ def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Clust
     return [p for p in plans if any(world.keys[r] in failed for r in world.requests[p.label])]
 
 
+def _check_room(
+    world: World, plans: Sequence[Plan], owners: Mapping[bytes, Sequence[Request]], there: set[bytes]
+) -> None:
+    """Raise InputError if the disks have no room for what is still to be decoded."""
+    missing = [same[0] for key, same in owners.items() if key not in there]
+    check_disk(places(plans[0].job), len(missing), sum(r.limit(world.model.context) for r in missing))
+
+
 def _write(world: World, p: Plan, journal: Journal, failed: dict[bytes, Generation]) -> None:
     """The files of a job all of whose requests have ended."""
     requests = world.requests[p.label]
     ended = [r for r in requests if world.keys[r] not in failed]
-    write_rows(p.job.folder, (row(each, p.label, world.model) for each in _read_back(world, p, journal, ended)))
-    write_failures(p.job.folder, [failed[key] for r in requests if (key := world.keys[r]) in failed])
+    rows = (row(each, p.label, world.model) for each in _read_back(world, p, journal, ended))
+    write_failures(
+        p.job.folder, [replace(failed[key], request=r) for r in requests if (key := world.keys[r]) in failed]
+    )
+    write_rows(p.job.folder, rows, "" if len(ended) < len(requests) else world.decoding(p))
 
 
 def _read_back(world: World, p: Plan, journal: Journal, requests: Sequence[Request]) -> Iterator[Generation]:
@@ -92,8 +106,8 @@ def _read_back(world: World, p: Plan, journal: Journal, requests: Sequence[Reque
         found = journal.get({world.keys[r] for r in part})
         if lost := sum(world.keys[r] not in found for r in part):
             raise InputError(
-                f"{journal.name}: {lost} generations of {p.label} cannot be read back; the file is damaged (python -m "
-                "harness.store says more): name another"
+                f"{journal.name}: {lost} generations of {p.label} cannot be read back: the file is damaged (python -m "
+                "harness.store says more); remove it, or name another store"
             )
         for r in part:
             stored = found[world.keys[r]]

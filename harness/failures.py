@@ -58,4 +58,4 @@ def read_failures(folder: Path) -> list[dict[str, Any]]:
 def summary(failed: Sequence[dict[str, Any]], good: int) -> str:
     """One sentence on what failed, beside so many generations that did not."""
     count = f"{len(failed)} of {len(failed) + good} generations failed"
-    return f"{count}{' and are left out' if good else ''}; the first: {failed[0]['error']}"
+    return f"{count}{' and are left out, so that it is not ranked' if good else ''}; the first: {failed[0]['error']}"

@@ -43,28 +43,34 @@ NEEDED = ("prompt_id", "prompt", "seed", "sample", "text", "tokens", "finish")
 """Those without which there is no report, and which hold no null."""
 
 _FILE = "generations.parquet"
+_KEY = b"decoding"
 CHUNK = 4096
 """Rows that are in memory at once; a row group of the file."""
 
 
-def write_rows(folder: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_rows(folder: Path, rows: Iterable[Mapping[str, Any]], key: str = "") -> None:
     """Write generations.parquet: whole, or not at all.
 
     Args:
         folder: of the job; it is made.
         rows: mappings with the keys of `SCHEMA`, lists or arrays where it has lists; taken a few at a time.
+        key: that all of them were decoded under, if they may be used again (`World.decoding`); the file holds it.
 
     Raises:
         KeyError: a key is missing, or is not a column.
     """
-    given = iter(rows)
-    with replacing(folder / _FILE) as temporary, pq.ParquetWriter(temporary, SCHEMA) as file:
+    given, schema = iter(rows), SCHEMA.with_metadata({_KEY: key})
+    with replacing(folder / _FILE) as temporary, _writer(temporary, schema) as file:
         while chunk := list(islice(given, CHUNK)):
             for row in chunk:
                 if wrong := set(row) ^ set(SCHEMA.names):
                     raise KeyError(f"a generation's columns are {SCHEMA.names}; too many or missing: {sorted(wrong)}")
             columns = {f.name: pa.array([r[f.name] for r in chunk], f.type, from_pandas=True) for f in SCHEMA}
-            file.write_table(pa.table(columns, schema=SCHEMA))
+            file.write_table(pa.table(columns, schema))
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, write_page_checksum=True)
 
 
 def write_generations(folder: Path, frame: pd.DataFrame) -> None:
@@ -77,7 +83,7 @@ def relabel(folder: Path, label: str) -> None:
     with (
         pq.ParquetFile(folder / _FILE) as given,
         replacing(folder / _FILE) as temporary,
-        pq.ParquetWriter(temporary, SCHEMA) as file,
+        _writer(temporary, given.schema_arrow) as file,
     ):
         place = SCHEMA.get_field_index("strategy")
         for group in range(given.num_row_groups):
@@ -96,3 +102,19 @@ def read_generations(folder: Path) -> pd.DataFrame:
     if not whole.exists():
         raise FileNotFoundError(f"{whole}: no such file")
     return read_columns(whole, SCHEMA, NEEDED)
+
+
+def read_written(folder: Path, key: str) -> pd.DataFrame:
+    """The generations of a job as they were written under this key.
+
+    Raises:
+        FileNotFoundError: there are none.
+        ValueError, OSError: another key, or none, stands in the file, as another program has written it; or its bytes
+            are not those that were written.
+    """
+    read_generations(folder)
+    with pq.ParquetFile(folder / _FILE, page_checksum_verification=True) as file:
+        if (file.schema_arrow.metadata or {}).get(_KEY, b"").decode(errors="replace") != key:
+            raise ValueError("another program has written the file")
+        frame: pd.DataFrame = file.read().to_pandas()
+    return frame

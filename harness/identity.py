@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -23,8 +23,11 @@ from harness.cluster.base import Recipe
 from harness.knobs import import_path
 from harness.models.base import LanguageModel
 from harness.requests import Request, companion_of
-from harness.sources import digest, owner
+from harness.sources import digest, installed, owner
 from harness.strategies.base import Strategy
+
+_BESIDE = ("model", "context", "eos", "vocab")
+"""The traits of a companion: dtype, device and backend are those of the model that it reads beside."""
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -34,8 +37,6 @@ def traits(model: LanguageModel) -> dict[str, Any]:
 
     The name of a model is no part of it, nor where its files lie.
     """
-    import torch
-
     network = getattr(model, "network", model)  # on mps the model's rows are elsewhere
     backend = getattr(model, "backend", "torch")
     libraries = ("torch", "transformers", *(("numpy",) if backend == "numpy" else ()))
@@ -49,8 +50,17 @@ def traits(model: LanguageModel) -> dict[str, Any]:
         "eos": sorted(model.eos),
         "vocab": model.vocab,
         **{name: metadata.version(name) for name in libraries},
-        "bits": {"threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability()},
+        "bits": _bits(network.device),
     }
+
+
+def _bits(device: Any) -> dict[str, Any]:
+    """What the order of float sums depends on, beside shapes."""
+    import torch
+
+    if device.type == "cuda":
+        return {"gpu": torch.cuda.get_device_name(device), "cuda": torch.version.cuda}
+    return {"threads": torch.get_num_threads(), "cpu": torch.backends.cpu.get_cpu_capability()}
 
 
 def keys(
@@ -82,15 +92,18 @@ def facts(
     """What the keys of all requests of a strategy have in common, ready for JSON; the arguments are those of `keys`."""
     beside = companion_of(strategy, model)
     texts = list(_texts(node))
-    paths = [str(recipe.model["factory"]), str(recipe.engine["factory"]), *filter(_DOTTED.fullmatch, texts)]
+    factories = [str(recipe.model["factory"]), str(recipe.engine["factory"])]
+    paths = [*factories, *filter(_DOTTED.fullmatch, [*texts, *_texts(_knobs(recipe.model))])]
     ours = {name for path in paths if (name := owner(path))} | {type(strategy).__module__}
+    packages = sorted({path.partition(".")[0] for path in paths} | installed(ours))
     return {
         "model": {name: value for name, value in about.items() if name != "bits"},
+        "model knobs": _plain(_knobs(recipe.model)),
         **_engine(recipe.engine, about),
         "strategy": _plain(node),
-        "companion": None if beside is None else traits(beside.model),
+        "companion": None if beside is None else {name: traits(beside.model)[name] for name in _BESIDE},
         "code": digest(ours),
-        "installed": {top: version for path in paths if (top := path.split(".")[0]) and (version := _version(top))},
+        "installed": {name: version for name in packages if (version := _version(name))},
         "files": {text: _content(text) for text in texts if _is_file(text)},
     }
 
@@ -114,9 +127,19 @@ def _plain(node: object) -> object:
 
 def _engine(node: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's knobs but the neutral ones; and of one that has none, as it promises bits, what these depend on."""
-    neutral = getattr(import_path(str(node["factory"]), "engine.factory"), "neutral", None)
-    knobs = {name: value for name, value in node.items() if name not in (neutral or ())}
-    return {"engine": knobs, "bits": about["bits"] if neutral is None else None}
+    return {"engine": _plain(_knobs(node)), "bits": about["bits"] if _neutral(node) is None else None}
+
+
+def _neutral(node: Mapping[str, Any]) -> Sequence[str] | None:
+    """The knobs of a model or an engine that change no token; None: the factory does not say."""
+    found: Sequence[str] | None = getattr(import_path(str(node["factory"]), "factory"), "neutral", None)
+    return found
+
+
+def _knobs(node: Mapping[str, Any]) -> dict[str, Any]:
+    """A model's or an engine's node without its neutral knobs."""
+    neutral = _neutral(node) or ()
+    return {str(name): value for name, value in node.items() if name not in neutral}
 
 
 def _texts(node: object) -> Iterator[str]:

@@ -84,9 +84,12 @@ def journal_of(folder: Path, store: str | None) -> Journal:
     Raises:
         InputError: it cannot be opened or written.
     """
-    if store is not None:
-        return Journal(open_store(store), name=f"store={store}")
     path = folder / FILE
+    if store is not None:
+        journal = Journal(open_store(store), name=f"store={store}")
+        if path.exists():  # the run began without a store
+            _move(path, journal)
+        return journal
     try:
         return Journal(open_store(path, "journal"), name=str(path))
     except InputError as error:
@@ -95,3 +98,15 @@ def journal_of(folder: Path, store: str | None) -> Journal:
         say(f"{error}; what it held is decoded again")
         path.unlink()
         return Journal(open_store(path, "journal"), name=str(path))
+
+
+def _move(path: Path, journal: Journal) -> None:
+    """Put what a sweep's own file holds into its store."""
+    try:
+        own = open_store(path, "journal")
+        keys = list(own.all_keys())
+        for i in range(0, len(keys), PART):
+            journal.store.put(own.get(keys[i : i + PART]))
+        own.close()
+    except InputError as error:
+        say(f"{error}; what it held is decoded again")

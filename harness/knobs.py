@@ -51,9 +51,10 @@ def checked(factory: Callable[P, R]) -> Callable[P, R]:
 
 
 def neutral(*knobs: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Mark an engine's factory: the same tokens up to float ties, whatever these knobs, threads and processors are.
+    """Mark a factory with those of its knobs that are no part of a generation's key (`harness.identity`).
 
-    One that is not marked is held to depend on all of them (`harness.identity`).
+    Of an engine: the same tokens up to float ties, whatever they, threads and processors are. Of a model: what they
+    change shows in the loaded model (`identity.traits`). Of a factory that is not marked all knobs are in the key.
     """
 
     def mark(factory: Callable[P, R]) -> Callable[P, R]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -91,8 +91,13 @@ def _scorer() -> Scorer:
 
 
 def measure_jobs(
-    world: World, plans: Sequence[Plan], cluster: Cluster, progress: Progress, signals: Signals
-) -> References:
+    world: World,
+    plans: Sequence[Plan],
+    cluster: Cluster,
+    progress: Progress,
+    signals: Signals,
+    keep: Callable[[References], None],
+) -> None:
     """Measure jobs that share references, from their generations.parquet, and complete their folders.
 
     A job that nothing was decoded of gets no scores.
@@ -103,9 +108,7 @@ def measure_jobs(
         cluster: whose processes measure.
         progress: told of each job.
         signals: looked at now and then.
-
-    Returns:
-        The references with their scores.
+        keep: is given the references with their scores, before any job is complete.
     """
     first = plans[0]
     human = reference_frame(world.model, first.prompts, first.max_new_tokens)
@@ -116,14 +119,13 @@ def measure_jobs(
     there = [p for p in plans if len(frames[p.label])]
     items = [None, *(frames[p.label] for p in there)]
     found = cluster.map(world.model, world.recipe, Ruler, measures, items, signals.check)
-    scores = next(found).records
+    keep(References(first.reference, human, next(found).records, world.referring(first)))
     progress.advance(len(plans) - len(there))
     for p, measured in zip(there, found, strict=True):
         write_items(p.job.folder, measured.items)
         write_evidence(p.job.folder, measured.evidence)
         write_scores(p.job.folder, measured.records)
         progress.advance()
-    return References(first.reference, human, scores)
 
 
 def _about(world: World, p: Plan) -> Mapping[str, Any]:

@@ -77,6 +77,7 @@ class JobResult:
     reference: str | None = None  # the label of the references it is compared with
     evidence: dict[str, Evidence] = field(default_factory=dict)  # by score: what it can be resampled from
     provenance: dict[str, Any] = field(default_factory=dict)
+    failed: int = 0  # generations that are missing: those that are there may be the easy ones, so it is not ranked
 
     @cached_property
     def texts(self) -> str:
@@ -204,6 +205,7 @@ def read_job(folder: Path) -> JobResult:
             scores=list(map(_record, scores)),
             items=pq.ParquetFile(items).read().to_pandas() if items.exists() else pd.DataFrame(),
             evidence=read_evidence(folder),
+            failed=len(read_failures(folder)),
             provenance=provenance,
             **{name: job[name] for name in _JOB},
         )
@@ -242,9 +244,11 @@ def read_sweep(folder: Path) -> Sweep:
     # Jobs that ran in processes of their own have their references beside them.
     found = {each.label: each for place in dict.fromkeys((*done, folder)) for each in read_references(place)}
     jobs = [read_job(job) for job in done]
-    rows = {job.folder: len(job.generations) for job in jobs}
+    rows = {job.folder: job.generations for job in jobs}
     failed = [
-        f"{place.name}: {summary(some, rows.get(place, 0))}" for place in folders if (some := read_failures(place))
+        f"{place.name}: {summary(some, len(_rows(place) if place not in rows else rows[place]))}"
+        for place in folders
+        if (some := read_failures(place))
     ]
     lost = dict.fromkeys(job.reference for job in jobs if job.reference and job.reference not in found)
     return Sweep(
@@ -256,6 +260,14 @@ def read_sweep(folder: Path) -> Sweep:
         unfinished=[job.relative_to(folder).as_posix() for job in folders if job not in done],
         notes=failed + [f"{label}: no row, as there is no references.json that has it" for label in lost],
     )
+
+
+def _rows(folder: Path) -> pd.DataFrame:
+    """The generations of a job that is not complete; none if they cannot be read."""
+    try:
+        return read_generations(folder)
+    except BROKEN:
+        return pd.DataFrame()
 
 
 _JOB: dict[str, type | tuple[type, ...]] = {

@@ -48,11 +48,18 @@ def placed(given: Sequence[str]) -> list[str]:
         folder = None if own else _newest(plain(given))
         return list(given) if folder is None else [*given, *map(_override, _PLACES, [folder, folder])]
     folder = Path(value)
+    given = [f"{KEY}true" if each.lstrip("+").startswith(KEY) else each for each in given]  # a path may not parse
     if own:
         raise InputError(f"{KEY}{value}: it names the folder, and so does {own[0]}")
     if not (folder / "sweep.json").is_file():
         raise InputError(
             f"{KEY}{value}: no run lies there (no sweep.json); allowed: true, false or the folder of a run"
+        )
+    before = _arguments(folder / "sweep.json")
+    if before is not None and before != plain(given):
+        raise InputError(
+            f"{KEY}{value}: another command ran there ({shlex.join(before)}); hydra.run.dir or hydra.sweep.dir would "
+            "write there all the same"
         )
     return [*given, *map(_override, _PLACES, [folder, folder])]
 
@@ -68,11 +75,14 @@ def _newest(wanted: list[str]) -> Path | None:
         places = sorted(_RESULTS.glob("*/sweep.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     except OSError:
         return None
-    for place in places:
-        try:
-            about = json.loads(place.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(about, dict) and about.get("arguments") == wanted:
-            return place.parent
-    return None
+    return next((place.parent for place in places if _arguments(place) == wanted), None)
+
+
+def _arguments(file: Path) -> list[str] | None:
+    """Of the command that ran, as its sweep.json has them; None where it has none."""
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    found = about.get("arguments") if isinstance(about, dict) else None
+    return list(map(str, found)) if isinstance(found, list) else None

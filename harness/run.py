@@ -6,8 +6,7 @@ that is complete is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from hashlib import blake2s
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.cluster.base import Cluster
@@ -18,17 +17,14 @@ from harness.journal import FILE, Journal, journal_of
 from harness.knobs import build
 from harness.locking import locked
 from harness.measuring import measure_jobs
-from harness.plan import Plan, command, places
+from harness.plan import Plan, command
 from harness.progress import Progress, say
 from harness.report.tables import Table
 from harness.report.terminal import print_table
-from harness.results import References, Sweep, begin_job, read_references, write_references, write_sweep
+from harness.results import Sweep, begin_job, write_sweep
 from harness.resume import arguments, command_to_resume
-from harness.reuse import complete, forget, recovered, reusable
-from harness.room import check_disk
-from harness.signature import job_signature
+from harness.reuse import Kept, complete, forget, recovered
 from harness.stopping import Signals, Stopped, signals
-from harness.texts import named
 from harness.world import World, open_world
 
 
@@ -46,12 +42,13 @@ def execute(plans: Sequence[Plan]) -> None:
     config, folder, alone = plans[0].job.config, plans[0].job.sweep_folder, plans[0].job.alone
     cluster: Cluster = build(config["cluster"], "cluster")
     models = [p.job.choices["model"] for p in plans]
-    references: list[References] = []
     journal: Journal | None = None
     with signals() as caught, locked(folder), cluster:
-        # Models are loaded one after another, the first last: a prompt too long for any is better known now.
-        for members in reversed(worlds.values()):
-            first = open_world(members, cluster, models)
+        if len(worlds) > 1:  # models are loaded one after another; a prompt too long for the last is better known now
+            for members in worlds.values():
+                open_world(members, cluster, models)
+        opened = (open_world(members, cluster, models) for members in worlds.values())
+        world = next(opened)
         write_sweep(
             folder,
             name=config["name"] or folder.name,
@@ -62,11 +59,13 @@ def execute(plans: Sequence[Plan]) -> None:
         try:
             if config["resume"] is False:
                 forget(folder, plans)
+            kept = Kept(folder, [p.reference for p in plans])
             with journal_of(folder, config["store"]) as journal:
-                for number, members in enumerate(worlds.values()):
-                    world = first if number == 0 else open_world(members, cluster, models)
-                    references += _run(world, journal, cluster, caught)
-                    write_references(folder, references)
+                for number in range(len(worlds)):
+                    if number:
+                        del world  # one model in memory at a time
+                        world = next(opened)
+                    _run(world, journal, cluster, caught, kept)
             failed = _failed(plans)
             if not alone and any((p.job.folder / "scores.json").exists() for p in plans):
                 build(config["report"], "report", folder=folder, show=_show)  # alone: who began the sweep makes it
@@ -76,36 +75,29 @@ def execute(plans: Sequence[Plan]) -> None:
             raise
         if not failed:
             (folder / FILE).unlink(missing_ok=True)
+    if failed:
+        again = [] if alone else [f"to try again: {command_to_resume(folder)}"]
+        unanswered = ["its study was left out"] if config.get("study") and not alone else []
+        raise DecodingFailed("\n".join([*(f"{label}: {what}" for label, what in failed.items()), *unanswered, *again]))
     if not alone and (study := config.get("study")):
         from harness.studies.answers import answer
 
         print(f"answers: {answer(study, folder)}")
-    if failed:
-        again = [] if alone else [f"to try again: {command_to_resume(folder)}"]
-        raise DecodingFailed("\n".join([*(f"{label}: {what}" for label, what in failed.items()), *again]))
 
 
-def _run(world: World, journal: Journal, cluster: Cluster, caught: Signals) -> list[References]:
-    """Decode and measure the jobs of one world that are not complete yet; the references of all of them."""
-    plans = [p for p in world.plans if not complete(p.job.folder, world.measuring(p))]
-    check_disk(places(world.plans[0].job), *world.size(plans))
+def _run(world: World, journal: Journal, cluster: Cluster, caught: Signals, kept: Kept) -> None:
+    """Decode and measure the jobs of one world that are not complete yet."""
+    whole = [p for p in world.plans if complete(p.job.folder, world.measuring(p)) and kept.has(world.referring(p), p)]
+    plans = [p for p in world.plans if p not in whole]
     for p in plans:
-        if (frame := reusable(p.job.folder, world.decoding(p))) is not None:
-            journal.store.put(recovered(world, p.label, frame))
+        journal.store.put(recovered(world, p))
         _begin(world, p)
     if plans:
         decode(world, plans, journal, cluster, caught)
-    known = {each.label: each for each in read_references(world.plans[0].job.sweep_folder)}
-    found = []
     with Progress(f"measuring {world.model.name}", len(plans)) as progress:
-        for label in dict.fromkeys(p.reference for p in world.plans):
+        for label in dict.fromkeys(p.reference for p in plans):
             same = [p for p in plans if p.reference == label]
-            if not same and label in known:
-                found.append(known[label])
-            else:
-                every = same or [p for p in world.plans if p.reference == label]
-                found.append(measure_jobs(world, every, cluster, progress, caught))
-    return found
+            measure_jobs(world, same, cluster, progress, caught, kept.keep)
 
 
 def _show(sweep: Sweep, table: Table, report: Path) -> None:
@@ -120,31 +112,13 @@ def _failed(plans: Sequence[Plan]) -> dict[str, str]:
 
 
 def _begin(world: World, p: Plan) -> None:
-    config, choices = p.job.config, p.job.choices
-    texts = "".join(f"{each.id}{each.reference}" for each in p.prompts)  # an id is a hash of the prompt alone
-    digest = blake2s(texts.encode(), digest_size=4).hexdigest()
     begin_job(
         p.job.folder,
         label=p.label,
-        config=config,
-        choices=choices,
+        config=p.job.config,
+        choices=p.job.choices,
         reference=p.reference,
         decoding=world.decoding(p),
         measuring=world.measuring(p),
-        signature=job_signature(
-            model=named(world.model),
-            prompts=f"{choices['prompts']}[{len(p.prompts)}]@{digest}",
-            new=p.max_new_tokens,
-            samples=p.samples,
-            seed=p.seed,
-            strategy=f"{choices['strategy']}{_knobs(config['strategy'])}",
-            dtype=str(world.about["dtype"]),
-            packed=world.about["packed"],
-            backend=world.about["backend"],
-            engine=choices["engine"] + ("" if choices["engine"] == "fast" else _knobs(config["engine"])),
-        ),
+        signature=world.signature(p),
     )
-
-
-def _knobs(node: Mapping[str, object]) -> str:
-    return "(" + ",".join(f"{k}={v}" for k, v in node.items() if k != "factory") + ")"

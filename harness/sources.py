@@ -49,6 +49,16 @@ def closure(modules: Iterable[str]) -> dict[str, Path]:
     return found
 
 
+def installed(modules: Iterable[str]) -> set[str]:
+    """The packages that the user's own modules among these, and what they import here, take from elsewhere.
+
+    What this package itself takes is the business of its versions, and of torch's and transformers'.
+    """
+    own = {name: file for name, file in closure(modules).items() if not file.is_relative_to(_HERE)}
+    names = {each.partition(".")[0] for name, file in own.items() for each in _imports(name, file)}
+    return {name for name in names if name and not _ours(name)}
+
+
 def owner(path: str) -> str | None:
     """The module that a dotted path lies in, if there is one: "harness.knobs" of "harness.knobs.build"."""
     if not all(part.isidentifier() for part in path.split(".")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2s
@@ -13,8 +13,14 @@ from harness.identity import joined, keys
 from harness.models.base import LanguageModel
 from harness.models.loading import load
 from harness.plan import Plan, key_of
+from harness.provenance import version
 from harness.requests import Request, check_room
+from harness.signature import job_signature
 from harness.sources import digest, owner
+from harness.texts import named
+
+LIBRARIES = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "faiss-cpu")
+"""What numbers may depend on beside our own code."""
 
 
 @dataclass
@@ -30,23 +36,49 @@ class World:
     models: tuple[str, ...]  # the yaml names of all models of the sweep, on which a featurizer may depend
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
-    def size(self, plans: Sequence[Plan]) -> tuple[int, int]:
-        """How many requests some jobs have, and how many tokens these, if none ends early."""
-        limits = [r.limit(self.model.context) for p in plans for r in self.requests[p.label]]
-        return len(limits), sum(limits)
-
     def decoding(self, p: Plan) -> str:
         """One key for all generations of a job."""
         return joined(self.keys[r] for r in self.requests[p.label])
 
-    def measuring(self, p: Plan) -> str:
-        """A key for everything in the folder of a complete job: its generations, and what measures them."""
+    def referring(self, p: Plan) -> str:
+        """A key for the references of a job and their scores: who reads what, how much of it, and what measures it."""
         config = p.job.config
-        code = [str(node["factory"]) for node in config["metrics"].values()]
-        modules = {name for path in code if (name := owner(path))} | {"harness.measuring"}
-        human = [each.reference for each in p.prompts]
-        facts = [self.decoding(p), p.label, p.reference, config["metrics"], sorted(self.models), human, digest(modules)]
-        return blake2s(key_of(facts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        modules = {name for node in config["metrics"].values() if (name := owner(str(node["factory"])))}
+        texts = [[each.id, each.reference] for each in p.prompts]
+        read = [named(self.model), str(self.model.dtype), p.max_new_tokens, texts]
+        libraries = {name: version(name) for name in LIBRARIES}
+        code = digest(modules | {"harness.measuring"})
+        return _hash([read, config["metrics"], sorted(set(self.models)), libraries, code])
+
+    def measuring(self, p: Plan) -> str:
+        """A key for everything in the folder of a complete job: what it is, its generations, and what measures them."""
+        return _hash([self.decoding(p), self.referring(p), p.label, p.reference, self.signature(p)])
+
+    def signature(self, p: Plan) -> str:
+        """What fixes the texts of a job, for readers."""
+        config, choices = p.job.config, p.job.choices
+        texts = "".join(f"{each.id}{each.reference}" for each in p.prompts)  # an id is a hash of the prompt alone
+        prompts = blake2s(texts.encode(), digest_size=4).hexdigest()
+        return job_signature(
+            model=named(self.model),
+            prompts=f"{choices['prompts']}[{len(p.prompts)}]@{prompts}",
+            new=p.max_new_tokens,
+            samples=p.samples,
+            seed=p.seed,
+            strategy=f"{choices['strategy']}{_knobs(config['strategy'])}",
+            dtype=str(self.about["dtype"]),
+            packed=self.about["packed"],
+            backend=self.about["backend"],
+            engine=choices["engine"] + ("" if choices["engine"] == "fast" else _knobs(config["engine"])),
+        )
+
+
+def _hash(facts: object) -> str:
+    return blake2s(key_of(facts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _knobs(node: Mapping[str, object]) -> str:
+    return "(" + ",".join(f"{k}={v}" for k, v in node.items() if k != "factory") + ")"
 
 
 def open_world(plans: Sequence[Plan], cluster: Cluster, models: Sequence[str]) -> World:

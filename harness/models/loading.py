@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 from pydantic import Field
 
 from harness.errors import InputError
-from harness.knobs import build, checked, import_path, verify
+from harness.knobs import build, checked, import_path, neutral, verify
 from harness.models import directory, gpt2_files, hub
 from harness.models.base import LanguageModel
 
@@ -120,6 +120,7 @@ def _find(name: str, revision: str | None) -> Found:
     return Found(title, shown, None)
 
 
+@neutral("name", "revision", "device", "dtype", "device_map", "packed", "backend")
 @preceded_by(locate)
 @checked
 def hf(

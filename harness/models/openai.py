@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from harness.errors import InputError
-from harness.knobs import checked
+from harness.knobs import checked, neutral
 from harness.models import directory, gpt2_files, openai_files
 from harness.models.base import LanguageModel
 from harness.models.bpe import BPE
@@ -39,6 +39,7 @@ def where(
     return openai_files.check(directory.place(path, shown), size, shown)
 
 
+@neutral("path", "size", "device", "dtype", "packed", "backend")
 @preceded_by(where)
 @checked
 def openai(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from harness.knobs import checked
+from harness.knobs import checked, neutral
 from harness.models import directory, gpt2_files
 from harness.models.base import LanguageModel
 from harness.models.loading import Backend, Device, Dtype, preceded_by
@@ -28,6 +28,7 @@ def where(
     return path
 
 
+@neutral("size", "device", "dtype", "packed", "backend")
 @preceded_by(where)
 @checked
 def pocket(

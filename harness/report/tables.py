@@ -103,8 +103,9 @@ def tabulate(jobs: Sequence[JobResult], references: Sequence[References] = (), b
     labels = [each.label for each in everyone]
     mixed = difference([job.signature for job in jobs])
     same = alike(jobs)
+    partial = [bool(job.failed) for job in jobs]
     columns = [
-        _column(name, [row.get(name) for row in rows], [job.evidence.get(name) for job in jobs], same, mixed)
+        _column(name, [row.get(name) for row in rows], [job.evidence.get(name) for job in jobs], same, mixed, partial)
         for name in names
     ]
     chosen = choose(labels[: len(jobs)], baseline)
@@ -119,6 +120,8 @@ def _tests(jobs: Sequence[JobResult], columns: Sequence[Column], same: Sequence[
     given: dict[str, dict[str, Evidence]] = {}
     for row, job in zip(same, jobs, strict=True):
         known = given.setdefault(jobs[row].label, {})
+        if job.failed:
+            continue
         known |= {name: e for name, e in job.evidence.items() if name in ranked and name not in known}
     return against(given, next(jobs[row].label for row, job in zip(same, jobs, strict=True) if job.label == baseline))
 
@@ -136,8 +139,12 @@ def _column(
     given: Sequence[Evidence | None],
     same: Sequence[int],
     mixed: str,
+    partial: Sequence[bool],
 ) -> Column:
-    """A score of all rows, of which the first are jobs and have evidence; and why they are not ranked, if so."""
+    """A score of all rows, of which the first are jobs and have evidence; and why they are not ranked, if so.
+
+    `partial` are jobs that have not all of their texts: they alone are not ranked.
+    """
     has = [score if score and not math.isnan(score.value) else None for score in scores]
     scale = max((abs(s.value) for s in has if s and math.isfinite(s.value)), default=1.0)
     cells = [_cell(score, scale) if score else None for score in has]
@@ -145,7 +152,7 @@ def _column(
     jobs = len(given)
     differs = mixed or difference([score.signature for score in has[:jobs] if score])
     if len(set(same)) > 1 and not differs:
-        losses = distances(has[:jobs])
+        losses = [math.nan if some else loss for loss, some in zip(distances(has[:jobs]), partial, strict=True)]
         best = least(losses, [decimals(score.value, scale) if score else 0 for score in has[:jobs]])
         leads = leading(losses, has[:jobs], given, ALPHA, same)
         for row, cell in enumerate(cells[:jobs]):

@@ -36,9 +36,12 @@ class Contender:
 
 
 def contenders(jobs: Sequence[JobResult], table: Table) -> list[Contender]:
-    """The strategies of a table; of several that wrote the same texts the first stands for all."""
+    """The strategies of a table; of several that wrote the same texts the first stands for all.
+
+    A job that has not all of its texts contends for nothing, unless none has.
+    """
     place = {id(job): row for row, job in enumerate(jobs)}
-    groups = by_seed(jobs)
+    groups = by_seed([job for job in jobs if not job.failed] or jobs)
     found: dict[frozenset[int], Contender] = {}
     for label, group in zip(shared(groups), groups, strict=True):
         rows = tuple(place[id(job)] for job in draws(group))

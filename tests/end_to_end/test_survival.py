@@ -161,6 +161,67 @@ def test_a_strategy_that_raises_takes_down_its_own_job(run: Run, tmp_path: Path)
     assert [kept[name] for name in sorted(kept) if "bad" not in name] == list(tokens(tmp_path / "t").values())
 
 
+def test_references_are_used_again_only_where_they_are_the_same(run: Run, decoded: list[str], tmp_path: Path) -> None:
+    first = ("-m", "strategy=greedy,beam", "hydra.sweep.dir=s", *SMALL)
+    assert run(*first)[0] == 0
+    before = [(tmp_path / "s" / f"references.{kind}").read_bytes() for kind in ("json", "parquet")]
+    assert run("-m", "strategy=top_p,sample", "hydra.sweep.dir=s", SMALL[0], "max_new_tokens=12", *SMALL[2:])[0] == 0
+    assert [(tmp_path / "s" / f"references.{kind}").read_bytes() for kind in ("json", "parquet")] != before
+    decoded.clear()
+    assert run(*first)[0] == 0
+    assert decoded == []
+    assert [(tmp_path / "s" / f"references.{kind}").read_bytes() for kind in ("json", "parquet")] == before
+
+
+def test_several_models_are_left_alone_when_complete(run: Run, decoded: list[str], tmp_path: Path) -> None:
+    command = ("-m", "strategy=greedy", "model=pocket-s,pocket-m", "hydra.sweep.dir=s", *SMALL[:2], *SMALL[3:])
+    assert run(*command)[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "s").glob("*_*/*")}
+    assert run(*command)[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "s").glob("*_*/*")} == before
+    assert run("-m", "strategy=greedy,top_p", *command[2:])[0] == 0  # one strategy more
+    assert decoded == ["Greedy"] * 6 + ["Sampling"] * 6
+
+
+def test_what_another_program_has_written_is_not_taken_for_ours(run: Run, decoded: list[str], tmp_path: Path) -> None:
+    command = ("strategy=top_p", "hydra.run.dir=s", "store=all.sqlite", *SMALL[:3], "report.figures=false")
+    assert run(*command, "metrics=[repetition]", "resume=false")[0] == 0
+    file = tmp_path / "s" / "generations.parquet"
+    frame, before = pd.read_parquet(file), file.read_bytes()
+    frame["tokens"] = [list(reversed(each)) for each in frame["tokens"]]
+    frame.to_parquet(file)
+    (tmp_path / "all.sqlite").unlink()
+    code, said = run(*command, "metrics=[length]")
+    assert code == 0
+    assert "not as they were written" in said
+    assert len(decoded) == 6
+    assert file.read_bytes() == before
+
+
+def test_a_run_without_a_store_goes_on_with_one(run: Run, decoded: list[str], tmp_path: Path) -> None:
+    from harness.store import open_store
+
+    assert run("strategy=top_p", "hydra.run.dir=a", "store=all.sqlite", *SMALL)[0] == 0
+    store, journal = open_store(tmp_path / "all.sqlite"), open_store(tmp_path / "s" / FILE)
+    journal.put(store.get(list(store.all_keys())))
+    store.close()
+    journal.close()
+    decoded.clear()
+    assert run("strategy=top_p", "hydra.run.dir=s", "store=other.sqlite", *SMALL)[0] == 0
+    assert decoded == []
+
+
+def test_another_command_does_not_go_on_in_a_folder(run: Run, tmp_path: Path) -> None:
+    odd = tmp_path / "x(1),y"
+    assert run("strategy=top_p", f"hydra.run.dir='{odd}'", *SMALL)[0] == 0
+    before = (odd / "generations.parquet").read_bytes()
+    code, said = run("strategy=greedy", f"resume={odd}", *SMALL)
+    assert code == 1
+    assert "another command ran there" in said
+    assert (odd / "generations.parquet").read_bytes() == before
+    assert run("strategy=top_p", f"resume={odd}", *SMALL)[0] == 0
+
+
 LONG = ("-m", "strategy=greedy,top_p,beam", "prompts.limit=96", "max_new_tokens=96", "samples=2", *SMALL[2:])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from functools import cache
@@ -200,3 +201,42 @@ def test_another_model_that_a_strategy_reads_with_is_in_the_key() -> None:
     with_s, with_l = (build(node | {"amateur": name}, "strategy") for name in ("pocket-s", "pocket-l"))
     told = [facts(recipe, node, each, model, traits(model))["companion"]["model"] for each in (with_s, with_l)]
     assert told[0] != told[1] == load_model("pocket-l").fingerprint
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The factory of a model of somebody's own: pocket-s with knobs that its fingerprint knows nothing of."""
+    name = f"steering_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(
+        "import numpy\n"
+        "from harness.models.base import LanguageModel\n"
+        "from harness.models.pocket import pocket\n"
+        "def steer(*, alpha: float = 0.0) -> LanguageModel:\n"
+        "    return pocket('s')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    yield f"{name}.steer"
+    sys.modules.pop(name, None)
+
+
+def test_every_knob_of_somebody_elses_model_is_in_the_key(own: str) -> None:
+    model, node = known("s"), option("strategy", "greedy")
+    strategy = build(node, "strategy")
+    found = []
+    for alpha in (0.0, 20.0):
+        recipe = Recipe({"factory": own, "alpha": alpha}, option("engine", "fast"), {})
+        found.append(facts(recipe, node, strategy, model, traits(model)))
+    assert identity._hash(found[0]) != identity._hash(found[1])
+    assert found[0]["installed"].keys() == {"numpy"}  # what its own file takes from elsewhere
+
+
+def test_threads_are_in_the_key_of_exact_alone() -> None:
+    model, recipe = known("m"), option("model", "pocket-m")
+    one, two = traits(model), traits(model) | {"bits": {"threads": 99, "cpu": "other"}}
+    for name in ("greedy", "contrastive_decoding", "dola"):
+        node = option("strategy", name)
+        strategy = build(node, "strategy")
+        for engine, same in (("fast", True), ("speculative", True), ("exact", False)):
+            given = Recipe(recipe, option("engine", engine), {})
+            a, b = (identity._hash(facts(given, node, strategy, model, about)) for about in (one, two))
+            assert (a == b) == same, (name, engine)

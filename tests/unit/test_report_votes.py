@@ -78,3 +78,15 @@ def test_loops_are_said_once_for_a_strategy() -> None:
     words = said(*greedy, *sample)
     assert words.count("17% of **greedy**") == words.count("8% of **sample**") == 1
     assert "seed=" not in words
+
+
+def test_a_job_that_lacks_texts_is_not_ranked_and_moves_no_other() -> None:
+    """Those that failed may be the hard ones: what is left is no fair sample, however close it comes."""
+    whole = [job("a", 0, 0.6), job("b", 0, 0.7)]
+    partial = replace(job("c", 0, 0.5), failed=3)
+    assert winners(*whole, partial) == winners(*whole) == [("a seed=0", "0.600")]
+    cells = tabulate([*whole, partial]).columns[0].cells
+    assert [cell.best for cell in cells if cell] == [True, False, False]
+    assert not any(cell.good for cell in cells[2:] if cell)
+    assert "c" not in re.findall(r"\*\*(\w+) seed", said(*whole, partial))
+    assert said(partial, replace(job("a", 0, 0.6), failed=1))  # and where none is whole, something is said all the same

@@ -66,10 +66,12 @@ def test_true_with_a_folder_is_that_folder() -> None:
 
 
 def test_a_folder_is_taken_where_a_run_lies_in_it() -> None:
-    folder = ran("a=b", ["something else"])
+    folder = ran("a=b", COMMAND)
     assert folders(placed([*COMMAND, f"resume={folder}"])) == [str(folder)] * 2
     with pytest.raises(InputError, match=r"^resume=nowhere: no run lies there"):
         placed([*COMMAND, "resume=nowhere"])
+    with pytest.raises(InputError, match="another command ran there"):
+        placed(["-m", "strategy=beam", f"resume={folder}"])
     with pytest.raises(InputError, match=r"hydra\.run\.dir=x"):
         placed([f"resume={folder}", "hydra.run.dir=x"])
 
