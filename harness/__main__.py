@@ -23,7 +23,8 @@ from harness.calm import calm
 from harness.configs import CONF
 from harness.errors import InputError, did_you_mean
 from harness.exits import exits
-from harness.resume import placed
+from harness.resume import command_to_resume, placed
+from harness.stopping import Stopped
 
 _THEIRS = ("hydra.", "omegaconf.", "hydra_plugins.", "optuna.", "submitit.")  # code that complains of a command line
 TELLING = ("strategy.", "strategy={", "seed=", "model=", "model.", "samples=")
@@ -110,13 +111,18 @@ def main() -> None:
             sweep.leave_nothing(sweep.enlisted)
             sweep.enlisted.clear()
             broken = rephrased(error)
+        except (Stopped, KeyboardInterrupt):
+            if sweep.apart is not None:
+                print(f"go on with: {command_to_resume(sweep.apart)}", file=sys.stderr)
+            raise
         finally:
             sys.argv[1:] = given
             folder, sweep.apart = sweep.apart, None
         if folder is not None:
             from harness.collect import collect
 
-            collect(folder, broken)
+            with sweep.held:
+                collect(folder, broken)
         elif broken is not None:
             raise broken
         else:

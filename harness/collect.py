@@ -137,8 +137,8 @@ def _leave_nothing(folder: Path) -> None:
     """Remove what Hydra wrote of a sweep in which nothing was made; what was there before stays."""
     forget(folder)
     with suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= {"multirun.yaml", "sweep.json"}:
-            for name in ("multirun.yaml", "sweep.json"):
+        if {path.name for path in folder.iterdir()} <= {"multirun.yaml", "sweep.json", ".lock"}:
+            for name in ("multirun.yaml", "sweep.json", ".lock"):
                 (folder / name).unlink(missing_ok=True)
             folder.rmdir()
 

@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,7 @@ enlisted: list[Job] = []
 unresolved: list[OmegaConfBaseException] = []  # complaints about the interpolations of jobs that are enlisted
 begun: Path | None = None  # the folder of a sweep whose jobs enlist
 apart: Path | None = None  # the folder of a sweep whose jobs run by themselves, in the process that began it
+held = ExitStack()  # the lock of that folder, until its jobs are collected
 _STARTED = time.time() - 1  # some file systems count whole seconds
 
 
@@ -118,8 +119,15 @@ class Noting(Callback):
             begun = Path(config.hydra.sweep.dir)
         else:
             from harness.alone import prepare
+            from harness.errors import InputError
+            from harness.locking import locked
 
             apart = Path(config.hydra.sweep.dir)
+            try:
+                held.enter_context(locked(apart))
+            except InputError as error:
+                print(f"error: {error}", file=sys.stderr)
+                raise SystemExit(1) from None  # which is the one kind of exception that Hydra lets pass
             prepare(apart)
             for name, level in _TALKATIVE.items():
                 logging.getLogger(name).setLevel(level)  # what failed and what is best the harness says itself

@@ -194,3 +194,15 @@ def test_the_launcher_of_slurm_composes(run: Run) -> None:
     launcher = yaml.safe_load(out)["hydra"]["launcher"]
     assert launcher["_target_"].endswith(".SlurmLauncher")
     assert (launcher["partition"], launcher["gpus_per_node"], launcher["timeout_min"]) == ("gpu", 1, 240)
+
+
+@joblib
+def test_two_processes_do_not_run_one_sweep(run: Run, tmp_path: Path) -> None:
+    from harness.locking import locked
+
+    (tmp_path / "s").mkdir()
+    with locked(tmp_path / "s"):
+        code, _, said = run(*SWEEP, "hydra/launcher=joblib", "hydra.sweep.dir=s")
+    assert code == 1
+    assert "another run is writing there" in said
+    assert not (tmp_path / "s" / ".jobs").exists()
