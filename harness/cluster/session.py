@@ -98,6 +98,9 @@ def open_session(address: str | None, cpus: int) -> Session:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")  # workers without a GPU see none
     os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")  # of workers that nobody asks any more
+    os.environ.setdefault(
+        "RAY_worker_niceness", "0"
+    )  # the work is theirs; at 15 they get what others on the machine leave
     import ray
 
     logging.getLogger("ray").setLevel(logging.ERROR)  # which importing it sets

@@ -192,7 +192,7 @@ QUICK = (Phase.explicit, Phase.reuse, Phase.generate)  # shrinking would take mi
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_no_model_is_named(kind: str) -> None:
-    @settings(max_examples=4, phases=QUICK)
+    @settings(max_examples=3, phases=QUICK)
     @given(KINDS[kind])
     def ends(damage: Damage) -> None:
         ended(POCKET, damage)

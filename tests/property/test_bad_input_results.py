@@ -26,7 +26,7 @@ JSON = ("sweep.json", "job.json", "config.yaml", "scores.json", "provenance.json
 TABLES = ("generations.parquet", "evidence.parquet", "items.parquet", "references.parquet")
 OPTIONAL = ("sweep.json", "scores.json", "provenance.json", "items.parquet", "evidence.parquet", "references.json")
 some = settings(
-    max_examples=8,
+    max_examples=5,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would take minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
