@@ -17,6 +17,7 @@ from harness import __main__ as cli
 from harness.configs import options
 
 SMALL = ("prompts.limit=3", "max_new_tokens=6", "model=pocket-s")
+QUICK = (*SMALL, "report.figures=false")  # where nobody looks at figures: drawing takes most of such a run
 FILES = ("config.yaml", "provenance.json", "generations.parquet", "items.parquet", "scores.json")
 
 Run = Callable[..., tuple[int, str]]
@@ -82,7 +83,7 @@ def test_a_sweep_is_one_batch_and_one_comparison(run: Run, tmp_path: Path) -> No
 
 
 def test_a_sweep_gives_the_tokens_of_its_jobs_alone(run: Run, tmp_path: Path) -> None:
-    assert run("-m", "strategy=beam,top_p", "seed=0,1", "hydra.sweep.dir=together", *SMALL)[0] == 0
+    assert run("-m", "strategy=beam,top_p", "seed=0,1", "hydra.sweep.dir=together", *QUICK)[0] == 0
     together = {}
     for path in Path("together").glob("*/generations.parquet"):
         for row in pd.read_parquet(path).to_dict("records"):
@@ -91,13 +92,13 @@ def test_a_sweep_gives_the_tokens_of_its_jobs_alone(run: Run, tmp_path: Path) ->
     for strategy in ("beam", "top_p"):
         for seed in (0, 1):
             folder = f"{strategy}{seed}"
-            assert run(f"strategy={strategy}", f"seed={seed}", f"hydra.run.dir={folder}", *SMALL)[0] == 0
+            assert run(f"strategy={strategy}", f"seed={seed}", f"hydra.run.dir={folder}", *QUICK)[0] == 0
             for row in pd.read_parquet(f"{folder}/generations.parquet").to_dict("records"):
                 assert list(row["tokens"]) == together[strategy, seed, row["prompt_id"]]
 
 
 def test_both_engines_and_any_number_of_rows_give_the_same_tokens(run: Run, tmp_path: Path) -> None:
-    code, printed = run("-m", "engine=fast,exact", "engine.max_rows=5,64", "strategy=top_p,beam", *SMALL)
+    code, printed = run("-m", "engine=fast,exact", "engine.max_rows=5,64", "strategy=top_p,beam", *QUICK)
     assert code == 0, printed
     frames = [pd.read_parquet(path) for path in only(tmp_path).glob("*/generations.parquet")]
     assert len(frames) == 8
@@ -113,6 +114,7 @@ def test_knobs_seeds_and_models_can_be_swept(run: Run, tmp_path: Path) -> None:
         "model=pocket-s,pocket-m",
         "hydra.sweep.dir=s",
         *SMALL[:2],
+        "report.figures=false",
     )
     assert code == 0, printed
     labels = {json.loads(p.read_text())["label"] for p in Path("s").glob("*/job.json")}
@@ -120,8 +122,8 @@ def test_knobs_seeds_and_models_can_be_swept(run: Run, tmp_path: Path) -> None:
 
 
 def test_temperature_zero_is_greedy_and_infinity_uniform(run: Run) -> None:
-    assert run("-m", "strategy=temperature,greedy", "hydra.sweep.dir=a", *SMALL)[0] == 0  # both have run before
-    code, printed = run("-m", "strategy=temperature", "strategy.temperature=0,inf", "hydra.sweep.dir=t", *SMALL)
+    assert run("-m", "strategy=temperature,greedy", "hydra.sweep.dir=a", *QUICK)[0] == 0  # both have run before
+    code, printed = run("-m", "strategy=temperature", "strategy.temperature=0,inf", "hydra.sweep.dir=t", *QUICK)
     assert code == 0, printed
     texts = {p.parent.name: pd.read_parquet(p) for p in Path("t").glob("*/generations.parquet")}
     greedy = next(pd.read_parquet(p) for p in Path("a").glob("*_greedy*/generations.parquet"))
@@ -172,7 +174,7 @@ def test_every_experiment_runs(name: str, run: Run) -> None:
     for argument in (f"experiment={name}", f"+experiment={name}"):
         code, printed = run(argument, "--cfg", "job")
         assert code == 0, printed
-    code, printed = run(f"experiment={name}", *SMALL)
+    code, printed = run(f"experiment={name}", *QUICK)
     assert code == 0, printed
 
 

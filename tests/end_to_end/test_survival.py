@@ -275,7 +275,7 @@ def test_told_to_end_it_keeps_what_it_has_and_says_how_it_goes_on(run: Run, deco
 def test_killed_at_random_it_ends_with_the_same_bytes() -> None:
     """The torture test of experiments/survival, with few kills."""
     found = subprocess.run(
-        [sys.executable, "-m", "experiments.survival.kills", "--kills", "3", "--prompts", "6", "--tokens", "16"],
+        [sys.executable, "-m", "experiments.survival.kills", "--kills", "3", "--prompts", "4", "--tokens", "12"],
         capture_output=True,
         text=True,
         check=False,

@@ -84,7 +84,7 @@ def test_a_sweep_asks_before_it_loads_a_model(
     def load(node: Any) -> LanguageModel:
         raise AssertionError("a model was loaded")
 
-    monkeypatch.setattr("harness.run.load", load)
+    monkeypatch.setattr("harness.world.load", load)
     monkeypatch.chdir(tmp_path)
     given = ["model=pocket-s", "strategy=contrastive_decoding", "strategy.amateur=./x"]
     monkeypatch.setattr("sys.argv", ["harness", "-m", *given])
