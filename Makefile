@@ -11,17 +11,20 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest check docs format wheel clean
+.PHONY: help demo test test-all lowest check docs format wheel clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile | expand -t 16
 
 demo: .venv/installed ## decode with beam search, then compare strategies; a minute once .venv is there
 	$(BIN)/python -m harness strategy=beam
 	$(BIN)/python -m harness -m strategy=greedy,temperature,top_k,top_p prompts.limit=32
 
 # One thread per worker: two workers of two threads each on two cores are slower than two workers of one.
-test: .venv/installed ## every test, in parallel
+test: .venv/installed ## the tests, in parallel; without a few long ones
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal -m "not long"
+
+test-all: .venv/installed ## every test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lowest: ## every test with the lowest versions that are allowed, in .venv-lowest

@@ -70,7 +70,7 @@ def files(folder: str) -> set[str]:
     return {path.as_posix() for path in found if path.parts[0] != ".submitit"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @joblib
 def test_jobs_in_processes_of_their_own_leave_what_a_sweep_leaves(run: Run) -> None:
     launched = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "store=all.sqlite")
@@ -95,7 +95,7 @@ def test_jobs_in_processes_of_their_own_leave_what_a_sweep_leaves(run: Run) -> N
     assert tokens("again") == tokens("together")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @submitit
 def test_jobs_that_are_submitted_have_the_tokens_of_a_sweep(run: Run) -> None:
     given = ("-m", "strategy=top_p", "seed=0,1", *LIGHT)

@@ -33,6 +33,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_
     return call
 
 
+@pytest.mark.long
 def test_a_sweep_on_two_workers_leaves_the_files_of_one_process(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="cluster=ray needs Ray: pip install 'decoding-harness[ray]'")
     sweep = ("-m", "strategy=greedy,beam,top_p,contrastive_search", "samples=2", "engine=exact", "engine.max_rows=8")

@@ -251,7 +251,7 @@ def wait_for(folder: Path, process: subprocess.Popen[str]) -> int:
     raise TimeoutError
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_told_to_end_it_keeps_what_it_has_and_says_how_it_goes_on(run: Run, decoded: list[str], tmp_path: Path) -> None:
     folder = tmp_path / "s"
     with started(folder) as process:
@@ -271,7 +271,7 @@ def test_told_to_end_it_keeps_what_it_has_and_says_how_it_goes_on(run: Run, deco
     assert not (folder / FILE).exists()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_at_random_it_ends_with_the_same_bytes() -> None:
     """The torture test of experiments/survival, with few kills."""
     found = subprocess.run(

@@ -129,6 +129,7 @@ def test_a_killed_worker_costs_what_it_had_not_sent(cluster: OnRay, model: Langu
     assert sorted(begun.values()) == [1] * 6 + [2] * 2  # a shard has two prompts; nothing else was decoded twice
 
 
+@pytest.mark.long
 def test_a_prompt_that_kills_workers_is_named_and_the_others_are_decoded(
     cluster: OnRay, model: LanguageModel, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

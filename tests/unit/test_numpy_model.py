@@ -190,6 +190,7 @@ def asked(model: Any) -> list[Request]:
     ]
 
 
+@pytest.mark.long
 def test_every_strategy_gives_the_tokens_of_the_torch_path() -> None:
     models = pocket("s", dtype="float64", backend="numpy"), pocket("s", device="cpu", dtype="float64")
     requests = asked(models[0])
