@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.alone import Record, forget, read_records
 from harness.atomic import write_json
 from harness.errors import ChecksFailed, InputError, JobsFailed
 from harness.resume import arguments, command_to_resume
 from harness.sweep import Job
-
-if TYPE_CHECKING:
-    from harness.report.tables import Table
-    from harness.results import Sweep
 
 _NAMED = 3  # failed jobs that a message names at most
 
@@ -49,7 +44,7 @@ def collect(folder: Path, broken: Exception | None = None) -> None:
     if broken and not failed:  # else it is what a failed job raised
         said.append((str(broken) or type(broken).__name__).splitlines()[0])
     if any(each.done for each in records):
-        said += _compare(folder, records)
+        said += _compare(folder, records, whole=not said)
     else:
         _leave_nothing(folder)
         if len({each.error for each in failed}) == 1 and not lost:
@@ -61,10 +56,14 @@ def collect(folder: Path, broken: Exception | None = None) -> None:
         raise JobsFailed("\n".join([*said, f"to try again: {command_to_resume(folder)}"]))
 
 
-def _compare(folder: Path, records: Sequence[Record]) -> list[str]:
-    """Write and print the comparison of the jobs that have results; in words, what of it failed."""
+def _compare(folder: Path, records: Sequence[Record], *, whole: bool) -> list[str]:
+    """Write and print the comparison of the jobs that have results; in words, what of it failed.
+
+    A study is asked only if nothing failed before: its questions are about the whole sweep.
+    """
     from harness.knobs import build
     from harness.plan import command, labels, reference_labels
+    from harness.report.terminal import show
     from harness.results import read_references, write_references, write_sweep
 
     jobs = [_job(each, folder) for each in records]
@@ -90,8 +89,10 @@ def _compare(folder: Path, records: Sequence[Record]) -> list[str]:
     if report.get("baseline") not in (None, *(names[place] for place in done)):
         said.append(f"report.baseline={report['baseline']!r}: no such job has results")
         report["baseline"] = None
-    build(report, "report", folder=folder, show=_show)
-    if study := given.get("study"):
+    build(report, "report", folder=folder, show=show)
+    if (study := given.get("study")) and not whole:
+        said.append("its study was left out")
+    elif study:
         from harness.studies.answers import answer
 
         try:
@@ -122,15 +123,8 @@ def _rename(folder: Path, label: str, reference: str) -> None:
     job = load(folder / "job.json")
     if (job["label"], job["reference"]) != (label, reference):
         relabel(folder, label)
-        write_json(
-            folder / "job.json", job | {"label": label, "reference": reference}
-        )  # last: it says that all is done
-
-
-def _show(sweep: Sweep, table: Table, report: Path) -> None:
-    from harness.report.terminal import print_table
-
-    print_table(sweep, report, table=table)
+        # Last: it says that the rest is done.
+        write_json(folder / "job.json", job | {"label": label, "reference": reference})
 
 
 def _leave_nothing(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -22,7 +22,7 @@ from harness.texts import row
 from harness.world import World
 
 
-def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Cluster, signals: Signals) -> list[Plan]:
+def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Cluster, signals: Signals) -> None:
     """Decode some jobs of a world together and write their generations.parquet, in the order of prompts and samples.
 
     Requests of one key are decoded once. What fails is left out of the files and named in failures.json.
@@ -34,8 +34,8 @@ def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Clust
         cluster: that decodes.
         signals: a first one waits until a step is over.
 
-    Returns:
-        The jobs that something failed of.
+    Raises:
+        InputError: the disks have no room for what is still to be decoded.
     """
     owners: dict[bytes, list[Request]] = defaultdict(list)
     for p in plans:
@@ -44,13 +44,13 @@ def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Clust
     there = journal.there(list(owners))
     if journal.store.broken:
         say(f"{journal.store.broken} entries of {journal.name} were broken: they are decoded again")
-    _check_room(world, plans, owners, there)
+    missing = [same[0] for key, same in owners.items() if key not in there]
+    check_disk(places(plans[0].job), len(missing), sum(r.limit(world.model.context) for r in missing))
     if there:
         say(f"{len(there)} of {len(owners)} generations are there already")
     label = {r: p.label for p in plans for r in world.requests[p.label]}
     waiting = {p.label: {world.keys[r] for r in world.requests[p.label]} - there for p in plans}
     failed: dict[bytes, Generation] = {}
-    missing = [same[0] for key, same in owners.items() if key not in there]
     for p in plans:
         if not waiting[p.label]:
             _write(world, p, journal, failed)
@@ -77,15 +77,6 @@ def decode(world: World, plans: Sequence[Plan], journal: Journal, cluster: Clust
                 if not waiting[name] and name in ready:
                     _write(world, ready.pop(name), journal, failed)
             signals.check()
-    return [p for p in plans if any(world.keys[r] in failed for r in world.requests[p.label])]
-
-
-def _check_room(
-    world: World, plans: Sequence[Plan], owners: Mapping[bytes, Sequence[Request]], there: set[bytes]
-) -> None:
-    """Raise InputError if the disks have no room for what is still to be decoded."""
-    missing = [same[0] for key, same in owners.items() if key not in there]
-    check_disk(places(plans[0].job), len(missing), sum(r.limit(world.model.context) for r in missing))
 
 
 def _write(world: World, p: Plan, journal: Journal, failed: dict[bytes, Generation]) -> None:

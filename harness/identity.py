@@ -127,7 +127,12 @@ def _plain(node: object) -> object:
 
 def _engine(node: Mapping[str, Any], about: Mapping[str, Any]) -> dict[str, Any]:
     """The engine's knobs but the neutral ones; and of one that has none, as it promises bits, what these depend on."""
-    return {"engine": _plain(_knobs(node)), "bits": about["bits"] if _neutral(node) is None else None}
+    return {"engine": _plain(_knobs(node)), "bits": about["bits"] if promises_bits(node) else None}
+
+
+def promises_bits(node: Mapping[str, Any]) -> bool:
+    """Whether an engine's tokens are held to depend on threads and processors: it does not say that they do not."""
+    return _neutral(node) is None
 
 
 def _neutral(node: Mapping[str, Any]) -> Sequence[str] | None:

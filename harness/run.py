@@ -7,7 +7,6 @@ that is complete is left alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.cluster.base import Cluster
 from harness.decoding import decode
@@ -19,9 +18,8 @@ from harness.locking import locked
 from harness.measuring import measure_jobs
 from harness.plan import Plan, command
 from harness.progress import Progress, say
-from harness.report.tables import Table
-from harness.report.terminal import print_table
-from harness.results import Sweep, begin_job, write_sweep
+from harness.report.terminal import show
+from harness.results import begin_job, write_sweep
 from harness.resume import arguments, command_to_resume
 from harness.reuse import Kept, complete, forget, recovered
 from harness.stopping import Signals, Stopped, signals
@@ -68,7 +66,7 @@ def execute(plans: Sequence[Plan]) -> None:
                     _run(world, journal, cluster, caught, kept)
             failed = _failed(plans)
             if not alone and any((p.job.folder / "scores.json").exists() for p in plans):
-                build(config["report"], "report", folder=folder, show=_show)  # alone: who began the sweep makes it
+                build(config["report"], "report", folder=folder, show=show)  # alone: who began the sweep makes it
         except (Stopped, Exception):
             if not alone and journal is not None and journal.used:
                 say(f"what is decoded is kept; go on with: {command_to_resume(folder)}")
@@ -100,15 +98,10 @@ def _run(world: World, journal: Journal, cluster: Cluster, caught: Signals, kept
             measure_jobs(world, same, cluster, progress, caught, kept.keep)
 
 
-def _show(sweep: Sweep, table: Table, report: Path) -> None:
-    print_table(sweep, report, table=table)
-
-
 def _failed(plans: Sequence[Plan]) -> dict[str, str]:
     """What failed of each job that something failed of, in one sentence."""
-    found = {p.label: (p, failed) for p in plans if (failed := read_failures(p.job.folder))}
-    sizes = {label: len(p.prompts) * (p.samples if p.strategy.stochastic else 1) for label, (p, _) in found.items()}
-    return {label: summary(failed, sizes[label] - len(failed)) for label, (_, failed) in found.items()}
+    found = [(p, failed) for p in plans if (failed := read_failures(p.job.folder))]
+    return {p.label: summary(failed, p.size - len(failed)) for p, failed in found}
 
 
 def _begin(world: World, p: Plan) -> None:

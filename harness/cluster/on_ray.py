@@ -17,7 +17,7 @@ from pydantic import Field
 from harness.cluster.base import Recipe
 from harness.cluster.session import Session, check_ray, open_session
 from harness.errors import InputError
-from harness.knobs import PositiveCount, checked, import_path
+from harness.knobs import PositiveCount, checked
 
 if TYPE_CHECKING:
     from harness.cluster.pool import Pool
@@ -225,8 +225,10 @@ class OnRay(AbstractContextManager["OnRay"]):
 
 
 def _bits(recipe: Recipe) -> bool:
-    """Whether the engine promises bits, so that workers have to agree in what these depend on."""
-    return getattr(import_path(str(recipe.engine["factory"]), "engine.factory"), "neutral", None) is None
+    """Whether workers have to agree in what the last bits of logits depend on."""
+    from harness.identity import promises_bits
+
+    return promises_bits(recipe.engine)
 
 
 @checked

@@ -21,6 +21,11 @@ _LABEL = 26  # characters that a label gets before it is cut, or more where labe
 _ASCII = str.maketrans({"≈": "~", "↑": "^", "↓": "v", "–": "-", "…": ".", "†": "+"})
 
 
+def show(sweep: Sweep, table: Table, report: Path) -> None:
+    """Print a table that is made already: what `harness.report.write` calls once all is written."""
+    print_table(sweep, report, table=table)
+
+
 def print_table(
     sweep: Sweep,
     report: Path | None = None,

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 import yaml
 
-from harness import __main__ as cli
 from harness.configs import options
 
 SMALL = ("prompts.limit=3", "max_new_tokens=6", "model=pocket-s")
@@ -21,24 +20,6 @@ QUICK = (*SMALL, "report.figures=false")  # where nobody looks at figures: drawi
 FILES = ("config.yaml", "provenance.json", "generations.parquet", "items.parquet", "scores.json")
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run the command line in this process, from an empty folder; its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out + captured.err
-
-    return call
 
 
 def only(folder: Path) -> Path:

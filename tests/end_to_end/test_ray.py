@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
-from harness import __main__ as cli
-
 Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(main: Callable[..., int], capfd: pytest.CaptureFixture[str]) -> Run:
     """Run the command line in this process, from an empty folder; its exit code and what the process printed."""
-    monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
+        code = main(*arguments)
         captured = capfd.readouterr()
         return code, captured.out + captured.err
 

@@ -16,32 +16,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from harness import __main__ as cli
 from harness.journal import FILE
-from harness.sweep import enlisted
 
 SMALL = ("prompts.limit=3", "max_new_tokens=6", "model=pocket-s", "metrics=[repetition]", "report.figures=false")
 
 Run = Callable[..., tuple[int, str]]
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Run the command line in this process, from an empty folder; its exit code and what it printed."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        enlisted.clear()
-        monkeypatch.setattr(sys, "argv", ["harness", *arguments])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        captured = capsys.readouterr()
-        return code, " ".join((captured.out + captured.err).split())
-
-    return call
 
 
 @pytest.fixture

@@ -112,10 +112,10 @@ def test_a_file_of_texts_names_a_folder_inside(tmp_path: Path, name: str) -> Non
 
 def test_a_sweep_of_nasty_names_stays_in_its_folder(tiny_gpt2_dir: Path, tmp_path: Path) -> None:
     """Model, strategies, prompts and the run itself; the model's folder is read, and stays as it is."""
-    work, model = tmp_path / "work", tmp_path / "a model $x `y` ; z"
-    work.mkdir()
+    desk, model = tmp_path / "desk", tmp_path / "a model $x `y` ; z"
+    desk.mkdir()
     shutil.copytree(tiny_gpt2_dir, model)
-    (work / "pro mpts.txt").write_text("once\n../../up\n/etc/up\n")
+    (desk / "pro mpts.txt").write_text("once\n../../up\n/etc/up\n")
     before = contents(tmp_path)
     ended = run(
         cli.main,
@@ -124,21 +124,21 @@ def test_a_sweep_of_nasty_names_stays_in_its_folder(tiny_gpt2_dir: Path, tmp_pat
         "model=hf",
         f"model.name='{model}/../{model.name}'",
         "prompts=file",
-        "prompts.path='../work/pro mpts.txt'",
+        "prompts.path='../desk/pro mpts.txt'",
         "strategy=greedy,../strategy/top_p,temperature",
         "seed=0",
         "max_new_tokens=2",
         "metrics=[length]",
         "report.figures=false",
         "report.baseline=greedy",
-        folder=work,
+        folder=desk,
     )
     assert (ended.code, ended.err) == (0, "")
     after = contents(tmp_path)
     assert {name: after[name] for name in before} == before
-    new = {PurePosixPath(name) for name in after.keys() - before.keys()} - {PurePosixPath("work/results")}
-    (folder,) = (tmp_path / "work" / "results").iterdir()
-    assert all(path.is_relative_to(f"work/results/{folder.name}") for path in new)
+    new = {PurePosixPath(name) for name in after.keys() - before.keys()} - {PurePosixPath("desk/results")}
+    (folder,) = (tmp_path / "desk" / "results").iterdir()
+    assert all(path.is_relative_to(f"desk/results/{folder.name}") for path in new)
     jobs = json.loads((folder / "sweep.json").read_text())["jobs"]
     assert len(jobs) == 3
     assert all(map(plain, [folder.name, *jobs]))
